@@ -3,9 +3,9 @@
 
 find_package(MLIR REQUIRED CONFIG)
 find_package(Threads REQUIRED)
-include(${LLVM_CMAKE_DIR}/TableGen.cmake)
 
-add_compile_options(-Wall -Wextra -Wno-unused-parameter -fno-semantic-interposition
+# -fPIC for programs too, not -fPIE: the precompiled header serves both.
+add_compile_options(-fPIC -Wall -Wextra -Wno-unused-parameter -fno-semantic-interposition
                     -ffunction-sections -fdata-sections)
 add_link_options(-fuse-ld=lld -Wl,--gc-sections -Wl,--as-needed)
 
@@ -58,3 +58,18 @@ file(WRITE ${CMAKE_BINARY_DIR}/pch/NibblePch.cpp "// The precompiled header's ow
 add_library(NibblePch STATIC ${CMAKE_BINARY_DIR}/pch/NibblePch.cpp)
 target_link_libraries(NibblePch PUBLIC NibbleLLVM)
 target_precompile_headers(NibblePch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/MlirPch.h)
+
+# nibble_tablegen(input.td output -gen-...)
+# One file that mlir-tblgen generates into this folder of the build tree; its
+# path is appended to NIBBLE_TABLEGEN_OUTPUT.
+find_program(NIBBLE_MLIR_TBLGEN mlir-tblgen HINTS ${LLVM_TOOLS_BINARY_DIR} NO_DEFAULT_PATH REQUIRED)
+function(nibble_tablegen input output)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${output})
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${NIBBLE_MLIR_TBLGEN} ${ARGN} -I ${PROJECT_SOURCE_DIR}/dialects
+            -I ${MLIR_INCLUDE_DIRS} ${CMAKE_CURRENT_SOURCE_DIR}/${input}
+            -o ${out} -d ${out}.d
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${input} DEPFILE ${out}.d
+    COMMENT "TableGen ${output}")
+  set(NIBBLE_TABLEGEN_OUTPUT ${NIBBLE_TABLEGEN_OUTPUT} ${out} PARENT_SCOPE)
+endfunction()
