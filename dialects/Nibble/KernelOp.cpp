@@ -60,6 +60,11 @@ ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
   result.addAttribute(getTypesAttrName(result.name), types);
   result.addAttribute(getSizesAttrName(result.name), sizes);
   result.addAttribute(getGridAttrName(result.name), grid);
+  SmallVector<StringRef> names;
+  for (OpAsmParser::Argument &argument : arguments)
+    names.push_back(argument.ssaName.name.drop_front());
+  result.addAttribute(getArgNamesAttrName(result.name),
+                      parser.getBuilder().getStrArrayAttr(names));
   if (llvm::any_of(arguments, [](auto &arg) { return arg.attrs && !arg.attrs.empty(); })) {
     SmallVector<Attribute> attrs;
     for (OpAsmParser::Argument &argument : arguments)
@@ -115,9 +120,17 @@ void KernelOp::print(OpAsmPrinter &printer) {
   printer.printOptionalAttrDictWithKeyword(
       (*this)->getAttrs(),
       {getSymNameAttrName(), getParamsAttrName(), getTypesAttrName(),
-       getSizesAttrName(), getGridAttrName(), getArgAttrsAttrName()});
+       getSizesAttrName(), getGridAttrName(), getArgNamesAttrName(),
+       getArgAttrsAttrName()});
   printer << " ";
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+}
+
+void KernelOp::getAsmBlockArgumentNames(Region &region,
+                                        OpAsmSetValueNameFn setName) {
+  for (BlockArgument argument : region.getArguments())
+    if (argument.getArgNumber() < getArgNames().size())
+      setName(argument, getArgName(argument.getArgNumber()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -253,6 +266,9 @@ LogicalResult KernelOp::verify() {
     if (!isa<MatrixType>(argument.getType()))
       return emitOpError() << "argument " << argument.getArgNumber() << " is "
                            << argument.getType() << ", not a matrix";
+  if (getArgNames().size() != getBody().getNumArguments())
+    return emitOpError() << "has " << getArgNames().size() << " names for "
+                         << getBody().getNumArguments() << " arguments";
   if (ArrayAttr attrs = getArgAttrsAttr();
       attrs && attrs.size() != getBody().getNumArguments())
     return emitOpError() << "has " << attrs.size()

@@ -12,6 +12,7 @@
 
 include "Nibble/Nibble.td"
 include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -41,7 +42,9 @@ def Nibble_IndexTile : TypeConstraint<
 // The kernel and its names
 //===----------------------------------------------------------------------===//
 
-def KernelOp : Nibble_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, SingleBlock]> {
+def KernelOp : Nibble_Op<"kernel", [
+    IsolatedFromAbove, Symbol, NoTerminator, SingleBlock,
+    DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "a kernel: names, a grid, matrices and a body";
   let description = [{
     The body computes one block of the grid; a program is one run of it.
@@ -55,6 +58,13 @@ def KernelOp : Nibble_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, Sin
 
     Every extent in the body must be whole for every value that the declarations
     allow.
+
+    The names of the arguments are part of the kernel: a launch passes matrices
+    by name. Matrices that a kernel stores to are not read by it, and share no
+    memory with those it reads.
+
+    An argument attribute `nibble.align` gives bytes that divide its address
+    and the distance of its rows; `nibble-specialise` sets it.
 
     Example:
 
@@ -77,6 +87,7 @@ def KernelOp : Nibble_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, Sin
     TypedArrayAttrBase<Nibble_TypeParamAttr, "type parameters">:$types,
     TypedArrayAttrBase<Nibble_ParamAttr, "sizes">:$sizes,
     TypedArrayAttrBase<Nibble_GridDimAttr, "grid dimensions">:$grid,
+    StrArrayAttr:$arg_names,
     OptionalAttr<DictArrayAttr>:$arg_attrs
   );
   let regions = (region SizedRegion<1>:$body);
@@ -94,6 +105,10 @@ def KernelOp : Nibble_Op<"kernel", [IsolatedFromAbove, Symbol, NoTerminator, Sin
     bool isSpecialised() { return getParams().empty() && getTypes().empty(); }
     /// The largest number known to divide `extent` (over sizes), at least 1.
     int64_t knownDivisor(ExtentAttr extent);
+    /// The name of argument `index`.
+    ::llvm::StringRef getArgName(unsigned index) {
+      return ::mlir::cast<::mlir::StringAttr>(getArgNames()[index]).getValue();
+    }
     /// What is known to divide the byte address and the byte stride of
     /// argument `index`; at least the element's own size.
     int64_t getArgAlignment(unsigned index);

@@ -1,0 +1,76 @@
+//===- Transforms/KernelConfig.cpp - What a kernel is compiled for ---------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The text form of configurations.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Transforms/KernelConfig.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringRef.h"
+
+using namespace nibble;
+
+std::string KernelConfig::str() const {
+  std::string text;
+  auto add = [&text](const std::string &name, const char *sign,
+                     const std::string &value) {
+    text += (text.empty() ? "" : " ") + name + sign + value;
+  };
+  for (const auto &[name, value] : params)
+    add(name, "=", std::to_string(value));
+  for (const auto &[name, type] : types)
+    add(name, "=", type);
+  for (const auto &[name, multiple] : multiples)
+    add(name, "%", std::to_string(multiple));
+  for (const auto &[name, bytes] : alignments)
+    add(name, "@", std::to_string(bytes));
+  add("warps", "=", std::to_string(warps));
+  add("stages", "=", std::to_string(stages));
+  return text;
+}
+
+Result<KernelConfig> KernelConfig::parse(std::string_view text) {
+  KernelConfig config;
+  llvm::SmallVector<llvm::StringRef> words;
+  llvm::SplitString(llvm::StringRef(text.data(), text.size()), words, " ,\t\n");
+  for (llvm::StringRef word : words) {
+    auto refuse = [&](const char *why) {
+      return Status(ErrorCode::InvalidArgument,
+                    "configuration word '" + word.str() + "' " + why);
+    };
+    size_t at = word.find_first_of("=%@");
+    if (at == llvm::StringRef::npos || at == 0 || at + 1 == word.size())
+      return refuse("is not NAME=VALUE, SIZE%MULTIPLE or MATRIX@BYTES");
+    std::string name = word.take_front(at).str();
+    llvm::StringRef value = word.drop_front(at + 1);
+    int64_t number;
+    bool isNumber = !value.getAsInteger(10, number);
+    char sign = word[at];
+    if (sign == '=' && !isNumber) {
+      if (!config.types.emplace(name, value.str()).second)
+        return refuse("is given twice");
+      continue;
+    }
+    if (!isNumber)
+      return refuse("does not end in a whole number");
+    if (sign == '=' && (name == "warps" || name == "stages")) {
+      if (number < 1 || number > 32)
+        return refuse("is not in [1, 32]");
+      (name == "warps" ? config.warps : config.stages) =
+          static_cast<int>(number);
+      continue;
+    }
+    if (sign != '=' && number < 1)
+      return refuse("does not end in a positive number");
+    auto &group = sign == '='   ? config.params
+                  : sign == '%' ? config.multiples
+                                : config.alignments;
+    if (!group.emplace(name, number).second)
+      return refuse("is given twice");
+  }
+  return config;
+}

@@ -1,0 +1,50 @@
+//===- Transforms/KernelConfig.h - What a kernel is compiled for -----------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Everything that turns one kernel text into one compiled kernel, apart from
+// the target: values of its parameters, what is known of its sizes and of the
+// memory it is given, and how the schedule may spread it. It is a value: two
+// equal configurations compile to the same code, and the text form round-trips.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_TRANSFORMS_KERNELCONFIG_H
+#define NIBBLE_TRANSFORMS_KERNELCONFIG_H
+
+#include "nibble/Status.h"
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace nibble {
+
+/// The text form is a list of words, in any order:
+///
+///   BLOCK_M=64     a compile-time parameter
+///   X=f16          a type parameter
+///   N%128          a fact: size N is a multiple of 128
+///   x@16           a fact: 16 bytes divide matrix x's address and row distance
+///   warps=4        warps of a program on a GPU
+///   stages=2       tiles in flight of a software pipeline on a GPU
+struct KernelConfig {
+  std::map<std::string, int64_t> params;
+  std::map<std::string, std::string> types;
+  std::map<std::string, int64_t> multiples;
+  std::map<std::string, int64_t> alignments;
+  int warps = 4;
+  int stages = 1;
+
+  bool operator==(const KernelConfig &) const = default;
+
+  /// The words above in a fixed order.
+  std::string str() const;
+  /// Reads the text form; an error names the word that is not understood.
+  static Result<KernelConfig> parse(std::string_view text);
+};
+
+} // namespace nibble
+
+#endif // NIBBLE_TRANSFORMS_KERNELCONFIG_H
