@@ -156,6 +156,12 @@ void Extent::forEachName(
         visit(name);
 }
 
+void Extent::forEachTerm(
+    llvm::function_ref<void(Ratio, const Powers &)> visit) const {
+  for (const auto &[powers, ratio] : terms)
+    visit(ratio, powers);
+}
+
 std::optional<Extent> Extent::substitute(
     llvm::function_ref<std::optional<Extent>(llvm::StringRef)> replacement)
     const {

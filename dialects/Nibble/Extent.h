@@ -70,6 +70,10 @@ public:
   /// Calls `visit` with each name once.
   void forEachName(llvm::function_ref<void(llvm::StringRef)> visit) const;
 
+  /// Calls `visit` with each monomial.
+  void forEachTerm(
+      llvm::function_ref<void(Ratio, const Powers &)> visit) const;
+
   /// Replaces names by extents; `replacement` gives nothing for a name that
   /// stays. Nothing when the arithmetic fails (see plus).
   std::optional<Extent> substitute(

@@ -188,15 +188,14 @@ static std::optional<Extent> withDivisors(KernelOp kernel,
 }
 
 int64_t KernelOp::knownDivisor(ExtentAttr extent) {
-  if (std::optional<int64_t> number = extent.asInteger())
-    return std::max<int64_t>(*number, 1);
-  Extent value = extent.getExtent();
-  if (!value.isName())
+  std::optional<Extent> divided = withDivisors(*this, extent.getExtent());
+  if (!divided || !divided->isWhole())
     return 1;
-  ParamAttr size = findSize(extent.getText());
-  if (!size)
-    return 1;
-  return std::max<int64_t>(divisorOf(size).asInteger().value_or(1), 1);
+  int64_t common = 0;
+  divided->forEachTerm([&](Extent::Ratio ratio, const Extent::Powers &) {
+    common = std::gcd(common, ratio.numerator);
+  });
+  return std::max<int64_t>(common, 1);
 }
 
 int64_t KernelOp::getArgAlignment(unsigned index) {

@@ -1,0 +1,378 @@
+//===- Conversion/TileElements.cpp - Operations element by element ---------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The part of the evaluator that reads and writes memory, takes codes out of
+// words and turns them into numbers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Conversion/TileEvaluator.h"
+#include <numeric>
+
+using namespace mlir;
+using namespace nibble;
+using namespace nibble::ir;
+
+//===----------------------------------------------------------------------===//
+// Places in memory
+//===----------------------------------------------------------------------===//
+
+Value TileEvaluator::both(Value a, Value b2) {
+  if (!a || !b2)
+    return a ? a : b2;
+  return b.make<arith::AndIOp>(a, b2);
+}
+
+bool TileEvaluator::alwaysInside(Value coordinate, int64_t tileExtent,
+                                 ExtentAttr size) {
+  if (kernel.knownDivisor(size) % tileExtent == 0)
+    return true;
+  // A coordinate of the grid names a tile that holds at least one element.
+  if (tileExtent != 1)
+    return false;
+  unsigned dim = 0;
+  if (auto order = coordinate.getDefiningOp<TileOrderOp>())
+    dim = coordinate == order.getColumn();
+  else if (!coordinate.getDefiningOp<ProgramIdOp>() ||
+           kernel.getGrid().size() != 1)
+    return false;
+  auto cut = cast<GridDimAttr>(kernel.getGrid()[dim]);
+  return cut.getSize() == size && cut.getBlock().asInteger() == 1;
+}
+
+FailureOr<TileEvaluator::Coordinate>
+TileEvaluator::locate(Value coordinate, int64_t tileExtent, ExtentAttr size,
+                      const Position &within, int lanes) {
+  FailureOr<Value> tile = scalar(coordinate);
+  if (failed(tile))
+    return failure();
+  APInt number;
+  Position base = matchPattern(*tile, m_ConstantInt(&number))
+                      ? Position(number.getSExtValue() * tileExtent)
+                      : Position::of(*tile, tileExtent, 0);
+  Coordinate result{base + within, Value()};
+  if (alwaysInside(coordinate, tileExtent, size))
+    return result;
+  // Neighbours in one unit are inside together, so they share the comparison.
+  int64_t unit = std::gcd(kernel.knownDivisor(size), tileExtent);
+  assert(unit % lanes == 0 && "a vector crosses the edge of a matrix");
+  Position counted = result.position.dividedBy(b, unit);
+  Value count = b.make<arith::DivUIOp>(sizeValue(size), b.index(unit));
+  result.inside = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult,
+                                        counted.materialise(b), count);
+  return result;
+}
+
+unsigned TileEvaluator::alignment(unsigned argument, Type element,
+                                  const Position &column, int lanes) {
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  int64_t known = std::gcd(kernel.getArgAlignment(argument),
+                           column.knownDivisor() * bytes);
+  known = known & -known;
+  return static_cast<unsigned>(
+      std::min<int64_t>(std::max(known, bytes), lanes * bytes));
+}
+
+Value TileEvaluator::address(const Matrix &matrix, Type element,
+                             const Position *row, Value rowValue,
+                             const Position &column, Value inside) {
+  Value offset = column.withoutOffset().materialise(b);
+  int64_t constant = column.getOffset();
+  if (matrix.columnStride) {
+    offset = b.make<arith::MulIOp>(column.materialise(b), matrix.columnStride);
+    constant = 0;
+  }
+  if (row)
+    rowValue = row->materialise(b);
+  if (rowValue)
+    offset = b.make<arith::AddIOp>(
+        b.make<arith::MulIOp>(rowValue, matrix.rowStride), offset);
+  if (inside) {
+    offset = b.make<arith::AddIOp>(offset, b.index(constant));
+    constant = 0;
+    offset = b.make<arith::SelectOp>(inside, offset, b.index(0));
+  }
+  Type pointer = matrix.address.getType();
+  Value words = b.make<arith::IndexCastOp>(b.op().getI64Type(), offset);
+  Value place = b.make<LLVM::GEPOp>(pointer, element, matrix.address,
+                                    ArrayRef<LLVM::GEPArg>{words});
+  if (constant == 0)
+    return place;
+  return b.make<LLVM::GEPOp>(
+      pointer, element, place,
+      ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(constant)});
+}
+
+Value TileEvaluator::read(Value address, Type element, int lanes,
+                          unsigned alignment, Value inside, int64_t padding,
+                          TileType tile) {
+  Type type = vectorOf(element, lanes);
+  Value loaded = b.make<LLVM::LoadOp>(type, address, alignment);
+  if (inside)
+    loaded = b.make<arith::SelectOp>(
+        inside, loaded, b.splat(type, static_cast<double>(padding)));
+  if (isa<FloatType>(element))
+    loaded = convert(loaded, getElementTypeOrSelf(elementType(tile, 1)));
+  return loaded;
+}
+
+FailureOr<Value> TileEvaluator::load(LoadOp op, const Position &row,
+                                     const Position &column, int lanes) {
+  auto argument = cast<BlockArgument>(op.getMatrix()).getArgNumber();
+  MatrixType matrix = op.getMatrix().getType();
+  TileType tile = op.getTile().getType();
+  int64_t last = tile.getRank() - 1;
+  FailureOr<Coordinate> across =
+      locate(op.getCoordinates()[last], tile.getDim(last),
+             matrix.getShape()[last], column, lanes);
+  if (failed(across))
+    return failure();
+  Coordinate down;
+  if (last == 1) {
+    FailureOr<Coordinate> located = locate(
+        op.getCoordinates()[0], tile.getDim(0), matrix.getShape()[0], row, 1);
+    if (failed(located))
+      return failure();
+    down = *located;
+  }
+  Value inside = both(down.inside, across->inside);
+  Value place =
+      address(matrices[argument], matrix.getElementType(),
+              last == 1 ? &down.position : nullptr, Value(), across->position,
+              inside);
+  return read(place, matrix.getElementType(), lanes,
+              alignment(argument, matrix.getElementType(), across->position,
+                        lanes),
+              inside, op.getPadding().value_or(0), tile);
+}
+
+FailureOr<Value> TileEvaluator::gather(GatherOp op, const Position &row,
+                                       const Position &column, int lanes) {
+  auto argument = cast<BlockArgument>(op.getMatrix()).getArgNumber();
+  MatrixType matrix = op.getMatrix().getType();
+  TileType tile = op.getTile().getType();
+  FailureOr<Coordinate> across = locate(op.getColumn(), tile.getDim(1),
+                                        matrix.getShape()[1], column, lanes);
+  FailureOr<Value> number = one(op.getRows(), Position(), row, 1);
+  if (failed(across) || failed(number))
+    return failure();
+  // As an unsigned number -1 is beyond every matrix.
+  Value wide =
+      b.make<arith::IndexCastUIOp>(b.op().getIndexType(), *number);
+  Value known = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, wide,
+                                      sizeValue(matrix.getShape()[0]));
+  Value inside = both(known, across->inside);
+  Value place = address(matrices[argument], matrix.getElementType(), nullptr,
+                        wide, across->position, inside);
+  return read(place, matrix.getElementType(), lanes,
+              alignment(argument, matrix.getElementType(), across->position,
+                        lanes),
+              inside, 0, tile);
+}
+
+LogicalResult TileEvaluator::store(StoreOp op, Positions rows,
+                                   Positions columns, int lanes) {
+  auto argument = cast<BlockArgument>(op.getMatrix()).getArgNumber();
+  MatrixType matrix = op.getMatrix().getType();
+  TileType tile = op.getTile().getType();
+  FailureOr<Elements> elements = evaluate(op.getTile(), rows, columns, lanes);
+  if (failed(elements))
+    return failure();
+  int64_t last = tile.getRank() - 1;
+  size_t next = 0;
+  for (const Position &row : rows)
+    for (const Position &column : columns) {
+      FailureOr<Coordinate> across =
+          locate(op.getCoordinates()[last], tile.getDim(last),
+                 matrix.getShape()[last], column, lanes);
+      if (failed(across))
+        return failure();
+      Coordinate down;
+      if (last == 1) {
+        FailureOr<Coordinate> located =
+            locate(op.getCoordinates()[0], tile.getDim(0),
+                   matrix.getShape()[0], row, 1);
+        if (failed(located))
+          return failure();
+        down = *located;
+      }
+      Value value = (*elements)[next++];
+      if (isa<FloatType>(matrix.getElementType()))
+        value = convert(value, matrix.getElementType());
+      Value place = address(matrices[argument], matrix.getElementType(),
+                            last == 1 ? &down.position : nullptr, Value(),
+                            across->position, Value());
+      unsigned align = alignment(argument, matrix.getElementType(),
+                                 across->position, lanes);
+      Value inside = both(down.inside, across->inside);
+      if (!inside) {
+        b.create<LLVM::StoreOp>(value, place, align);
+        continue;
+      }
+      auto guard = b.create<scf::IfOp>(inside, /*withElseRegion=*/false);
+      b.inBlock(guard.thenBlock(),
+                [&] { b.create<LLVM::StoreOp>(value, place, align); });
+    }
+  return success();
+}
+
+FailureOr<Value> TileEvaluator::extentInside(StoreOp op, int dim) {
+  TileType tile = op.getTile().getType();
+  ExtentAttr size = op.getMatrix().getType().getShape()[dim];
+  int64_t extent = tile.getDim(dim);
+  Value coordinate = op.getCoordinates()[dim];
+  if (alwaysInside(coordinate, extent, size))
+    return b.index(extent);
+  FailureOr<Value> tileNumber = scalar(coordinate);
+  if (failed(tileNumber))
+    return failure();
+  Value first = b.make<arith::MulIOp>(*tileNumber, b.index(extent));
+  // No less than 0 for a tile that lies beyond the matrix as a whole.
+  Value left = b.make<arith::MaxSIOp>(
+      b.make<arith::SubIOp>(sizeValue(size), first), b.index(0));
+  return b.make<arith::MinUIOp>(left, b.index(extent));
+}
+
+//===----------------------------------------------------------------------===//
+// Codes
+//===----------------------------------------------------------------------===//
+
+FailureOr<Value> TileEvaluator::rowGroup(RowGroupOp op,
+                                         const Position &position) {
+  int64_t extent = cast<TileType>(op.getTile().getType()).getDim(0);
+  std::optional<int64_t> size = op.getGroupSize().asInteger();
+  FailureOr<Coordinate> row =
+      locate(op.getCoordinate(), extent, op.getRows(), position, 1);
+  if (failed(row))
+    return failure();
+  Value group = b.make<arith::IndexCastOp>(
+      b.op().getI32Type(), row->position.dividedBy(b, *size).materialise(b));
+  if (row->inside)
+    group = b.make<arith::SelectOp>(row->inside, group, b.i32(-1));
+  return group;
+}
+
+FailureOr<Value> TileEvaluator::unpack(UnpackOp op, const Position &row,
+                                       const Position &column, int lanes) {
+  auto codes = cast<TileType>(op.getCodes().getType());
+  int64_t bits = cast<CodeType>(codes.getElementType()).getBits();
+  int64_t perWord = 32 / bits;
+  Type type = vectorOf(b.op().getI32Type(), lanes);
+  Value mask = b.splat(type, static_cast<double>((int64_t(1) << bits) - 1));
+  bool alongColumns = op.getAxis() == codes.getRank() - 1;
+  const Position &packed = alongColumns ? column : row;
+  Position word = packed.dividedBy(b, perWord);
+  Position slot = packed.remainder(b, perWord);
+  Value words, shift;
+  if (!alongColumns) {
+    FailureOr<Value> found = one(op.getWords(), word, column, lanes);
+    if (failed(found))
+      return failure();
+    words = *found;
+  } else {
+    // Neighbouring lanes take neighbouring slots of a word. Lanes and codes a
+    // word are powers of two, and a vector starts at a multiple of its lanes.
+    int wordLanes = static_cast<int>(std::max<int64_t>(lanes / perWord, 1));
+    FailureOr<Value> found = one(op.getWords(), row, word, wordLanes);
+    if (failed(found))
+      return failure();
+    words = *found;
+    if (lanes > 1) {
+      SmallVector<int64_t> source;
+      SmallVector<int32_t> shifts;
+      for (int lane = 0; lane < lanes; ++lane) {
+        source.push_back(lane / perWord);
+        shifts.push_back(static_cast<int32_t>(lane % perWord * bits));
+      }
+      if (wordLanes == 1)
+        words = b.make<vector::BroadcastOp>(type, words);
+      else
+        words = b.make<vector::ShuffleOp>(words, words, source);
+      shift = b.constant(
+          DenseElementsAttr::get(cast<VectorType>(type), ArrayRef(shifts)));
+    }
+  }
+  if (std::optional<int64_t> number = slot.asNumber()) {
+    if (*number != 0 || !shift) {
+      Value base = b.splat(type, static_cast<double>(*number * bits));
+      shift = shift ? b.make<arith::AddIOp>(shift, base) : base;
+    }
+  } else {
+    Value base = b.make<arith::MulIOp>(
+        b.make<arith::IndexCastOp>(b.op().getI32Type(), slot.materialise(b)),
+        b.i32(bits));
+    if (lanes > 1)
+      base = b.make<vector::BroadcastOp>(type, base);
+    shift = shift ? b.make<arith::AddIOp>(shift, base) : base;
+  }
+  return b.make<arith::AndIOp>(b.make<arith::ShRUIOp>(words, shift), mask);
+}
+
+FailureOr<Value> TileEvaluator::pack(PackOp op, const Position &row,
+                                     const Position &column, int lanes) {
+  auto codes = cast<TileType>(op.getCodes().getType());
+  int64_t bits = cast<CodeType>(codes.getElementType()).getBits();
+  int64_t perWord = 32 / bits;
+  bool alongColumns = op.getAxis() == codes.getRank() - 1;
+  assert((!alongColumns || lanes == 1) && "see usableLanes");
+  Type type = vectorOf(b.op().getI32Type(), lanes);
+  Value word;
+  for (int64_t slot = 0; slot < perWord; ++slot) {
+    Position codeRow = row, codeColumn = column;
+    Position &packed = alongColumns ? codeColumn : codeRow;
+    packed = packed.times(perWord) + Position(slot);
+    FailureOr<Value> code = one(op.getCodes(), codeRow, codeColumn, lanes);
+    if (failed(code))
+      return failure();
+    Value placed = b.make<arith::ShLIOp>(
+        *code, b.splat(type, static_cast<double>(slot * bits)));
+    word = word ? b.make<arith::OrIOp>(word, placed) : placed;
+  }
+  return word;
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+Value TileEvaluator::convert(Value value, Type element) {
+  Type from = getElementTypeOrSelf(value.getType());
+  if (from == element)
+    return value;
+  Type to = element;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    to = VectorType::get(vector.getShape(), element);
+  unsigned fromBits = from.getIntOrFloatBitWidth();
+  unsigned toBits = element.getIntOrFloatBitWidth();
+  if (fromBits == toBits) {
+    // f16 <-> bf16: f32 holds both, so there is one rounding.
+    return convert(convert(value, b.op().getF32Type()), element);
+  }
+  if (fromBits < toBits)
+    return b.make<arith::ExtFOp>(to, value);
+  return b.make<arith::TruncFOp>(to, value);
+}
+
+Value TileEvaluator::dequantize(DequantizeOp op, Value code, Value zero,
+                                Value scale) {
+  auto codes = cast<TileType>(op.getCodes().getType());
+  auto weights = cast<TileType>(op.getWeights().getType());
+  int64_t bits = cast<CodeType>(codes.getElementType()).getBits();
+  Type integers = code.getType();
+  if (op.getStoredMinusOne()) {
+    zero = b.make<arith::AddIOp>(zero, b.splat(integers, 1));
+    zero = b.make<arith::AndIOp>(
+        zero, b.splat(integers, static_cast<double>((1 << bits) - 1)));
+  }
+  Value difference = b.make<arith::SubIOp>(code, zero);
+  // |code - zero| < 2^8 is exact in every floating-point type, so the product
+  // is rounded once.
+  Value number = b.make<arith::SIToFPOp>(scale.getType(), difference);
+  Value weight = b.make<arith::MulFOp>(number, scale);
+  if (options.excessPrecision)
+    return weight;
+  weight = convert(weight, weights.getElementType());
+  return convert(weight, getElementTypeOrSelf(elementType(weights, 1)));
+}
