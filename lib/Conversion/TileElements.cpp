@@ -261,7 +261,7 @@ FailureOr<Value> TileEvaluator::unpack(UnpackOp op, const Position &row,
   int64_t perWord = 32 / bits;
   Type type = vectorOf(b.op().getI32Type(), lanes);
   Value mask = b.splat(type, static_cast<double>((int64_t(1) << bits) - 1));
-  bool alongColumns = op.getAxis() == codes.getRank() - 1;
+  bool alongColumns = static_cast<int64_t>(op.getAxis()) == codes.getRank() - 1;
   const Position &packed = alongColumns ? column : row;
   Position word = packed.dividedBy(b, perWord);
   Position slot = packed.remainder(b, perWord);
@@ -315,7 +315,7 @@ FailureOr<Value> TileEvaluator::pack(PackOp op, const Position &row,
   auto codes = cast<TileType>(op.getCodes().getType());
   int64_t bits = cast<CodeType>(codes.getElementType()).getBits();
   int64_t perWord = 32 / bits;
-  bool alongColumns = op.getAxis() == codes.getRank() - 1;
+  bool alongColumns = static_cast<int64_t>(op.getAxis()) == codes.getRank() - 1;
   assert((!alongColumns || lanes == 1) && "see usableLanes");
   Type type = vectorOf(b.op().getI32Type(), lanes);
   Value word;

@@ -335,6 +335,17 @@ int64_t TileEvaluator::rowsPerWord(Value tile) {
   return most;
 }
 
+int TileEvaluator::usableLanes(StoreOp store, int limit) {
+  MatrixType matrix = store.getMatrix().getType();
+  TileType tile = store.getTile().getType();
+  if (matrix.getStrided())
+    return 1;
+  int64_t known = kernel.knownDivisor(matrix.getShape().back());
+  if (known % tile.getDim(tile.getRank() - 1) != 0)
+    limit = static_cast<int>(std::gcd<int64_t>(limit, known));
+  return usableLanes(store.getTile(), limit);
+}
+
 int TileEvaluator::usableLanes(Value tile, int limit) {
   auto type = cast<TileType>(tile.getType());
   int64_t lanes = std::gcd<int64_t>(limit, type.getDim(type.getRank() - 1));
@@ -343,9 +354,11 @@ int TileEvaluator::usableLanes(Value tile, int limit) {
   llvm::DenseSet<Value> seen;
   while (!work.empty()) {
     auto [value, scale] = work.pop_back_val();
-    if (!seen.insert(value).second)
+    if (!isa<TileType>(value.getType()) || !seen.insert(value).second)
       continue;
     Operation *op = value.getDefiningOp();
+    if (!op)
+      continue; // what a loop carries: its initial value is looked at
     auto restrict = [&](MatrixType matrix, int64_t tileExtent) {
       ExtentAttr columns = matrix.getShape().back();
       int64_t known = kernel.knownDivisor(columns);
@@ -366,7 +379,7 @@ int TileEvaluator::usableLanes(Value tile, int limit) {
         })
         .Case([&](UnpackOp unpack) {
           auto codes = cast<TileType>(unpack.getCodes().getType());
-          bool along = unpack.getAxis() == codes.getRank() - 1;
+          bool along = static_cast<int64_t>(unpack.getAxis()) == codes.getRank() - 1;
           work.push_back(
               {unpack.getWords(),
                along ? scale * 32 /
@@ -375,7 +388,7 @@ int TileEvaluator::usableLanes(Value tile, int limit) {
         })
         .Case([&](PackOp pack) {
           auto codes = cast<TileType>(pack.getCodes().getType());
-          if (pack.getAxis() == codes.getRank() - 1)
+          if (static_cast<int64_t>(pack.getAxis()) == codes.getRank() - 1)
             lanes = 1;
           else
             work.push_back({pack.getCodes(), scale});

@@ -82,6 +82,8 @@ public:
   /// most `limit`: a power of two that divides every row of every matrix and
   /// tile that `tile` is computed from.
   int usableLanes(mlir::Value tile, int limit);
+  /// The same for the tile that `store` writes, and the matrix it goes to.
+  int usableLanes(ir::StoreOp store, int limit);
 
   /// How many consecutive rows of `tile` share the words they are unpacked
   /// from; 1 if nothing is unpacked along rows.

@@ -1,0 +1,100 @@
+//===- Passes.td - Passes from tile IR to the LLVM dialect -----*- tablegen -*-===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_CONVERSION_PASSES_TD
+#define NIBBLE_CONVERSION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+class Nibble_SchedulePass<string name> : Pass<name, "::mlir::ModuleOp"> {
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect", "::mlir::math::MathDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+}
+
+def ScheduleHost : Nibble_SchedulePass<"nibble-schedule-host"> {
+  let summary = "Schedule kernels as vector loops on the CPU";
+  let description = [{
+    Precondition: specialised kernels (nibble-specialise).
+
+    Postcondition: each kernel is an `llvm.func` that takes the address of a
+    launch's words and a range of programs, and runs these programs one after
+    the other (KernelSignature.h). Within a program, a block of rows by a block
+    of vectors along columns is computed at a time, in f32.
+
+    Matches every kernel whose stores are at the top of its body or in `scf.if`
+    and `scf.for` without results.
+  }];
+  let options = [
+    Option<"vectorBits", "vector-bits", "int", /*default=*/"256",
+           "Bits of a vector register">
+  ];
+}
+
+def ScheduleSimt : Nibble_SchedulePass<"nibble-schedule-simt"> {
+  let summary = "Schedule kernels on a GPU, one element a thread at a time";
+  let description = [{
+    Precondition: specialised kernels.
+
+    Postcondition: each kernel is an `llvm.func` with `nvvm.kernel` and a
+    parameter for each of a launch's words. A program is a block of threads; its
+    threads take the elements of what the kernel stores in turn, and compute
+    each from memory.
+
+    Matches what nibble-schedule-host matches.
+  }];
+  let options = [
+    Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">
+  ];
+}
+
+def ScheduleMma : Nibble_SchedulePass<"nibble-schedule-mma"> {
+  let summary = "Schedule matrix products on a GPU's tensor cores";
+  let description = [{
+    Precondition: specialised kernels.
+
+    Postcondition: each kernel is an `llvm.func` with `nvvm.kernel`. The warps
+    of a program divide its block of the output between them. Both operands of
+    the product are computed by all threads together, element by element as the
+    kernel says, and staged in shared memory; `ldmatrix` and `mma.sync` with
+    fp32 accumulators multiply them. What follows the product is computed on
+    the accumulators where they are.
+
+    Matches a kernel with one store, of a tile that `round`, `add` and
+    `broadcast` make from the one value that one loop carries, whose body ends
+    in `nibble.dot` of f16 or bf16 tiles onto that value; with a row block that
+    is a multiple of 16, a column block that is a multiple of 16, and a step
+    over K that is a multiple of 16.
+  }];
+  let options = [
+    Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",
+           "Shared memory that a program may use">
+  ];
+}
+
+def LowerToLLVM : Pass<"nibble-lower-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "Lower scheduled kernels to the LLVM dialect";
+  let description = [{
+    Precondition: `llvm.func` with bodies of scf, arith, math, vector, LLVM and
+    NVVM operations.
+
+    Postcondition: only operations of LLVM and NVVM are left. bf16 conversions
+    on the host are expanded into integer arithmetic (`expand-bf16`), because
+    no runtime library is there to call.
+  }];
+  let options = [
+    Option<"expandBf16", "expand-bf16", "bool", /*default=*/"false",
+           "Expand conversions from and to bf16">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+    "::mlir::vector::VectorDialect", "::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // NIBBLE_CONVERSION_PASSES_TD

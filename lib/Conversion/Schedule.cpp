@@ -1,0 +1,162 @@
+//===- Conversion/Schedule.cpp - What schedules share ----------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Schedule.h, and the passes that call the schedules.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Conversion/Schedule.h"
+#include "Conversion/KernelSignature.h"
+#include "Conversion/Passes.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace nibble;
+using namespace nibble::ir;
+
+LogicalResult nibble::checkSchedulable(KernelOp kernel) {
+  if (!kernel.isSpecialised())
+    return kernel.emitError()
+           << "kernel @" << kernel.getSymName()
+           << " still has parameters; run nibble-specialise first";
+  WalkResult result = kernel.walk([&](StoreOp store) {
+    for (Operation *around = store->getParentOp(); around != kernel;
+         around = around->getParentOp())
+      if (!isa<scf::IfOp, scf::ForOp>(around) || around->getNumResults() != 0) {
+        around->emitOpError("stands around a store; schedules take scf.if and "
+                            "scf.for without results");
+        return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+LLVM::LLVMFuncOp nibble::makeFunction(KernelOp kernel,
+                                      ArrayRef<Type> parameters) {
+  OpBuilder builder(kernel);
+  auto type = LLVM::LLVMFunctionType::get(
+      LLVM::LLVMVoidType::get(kernel.getContext()), parameters);
+  auto function = LLVM::LLVMFuncOp::create(builder, kernel.getLoc(),
+                                           kernel.getSymName(), type);
+  function.addEntryBlock(builder);
+  return function;
+}
+
+LLVM::LLVMFuncOp nibble::makeGpuFunction(KernelOp kernel, int threads) {
+  MLIRContext *context = kernel.getContext();
+  Type word = IntegerType::get(context, 64);
+  Type pointer = LLVM::LLVMPointerType::get(context, /*addressSpace=*/1);
+  SmallVector<Type> parameters;
+  for (const KernelWord &each : signatureOf(kernel))
+    parameters.push_back(each.kind == KernelWord::Address ? pointer : word);
+  LLVM::LLVMFuncOp function = makeFunction(kernel, parameters);
+  Builder builder(context);
+  function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
+                    builder.getUnitAttr());
+  function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
+                    builder.getDenseI32ArrayAttr({threads}));
+  function->setAttr(threadsAttrName, builder.getI64IntegerAttr(threads));
+  function->setAttr(sharedBytesAttrName, builder.getI64IntegerAttr(0));
+  return function;
+}
+
+LogicalResult
+nibble::walkStores(Block *block, TileEvaluator &evaluator,
+                   function_ref<LogicalResult(StoreOp)> store) {
+  ValueBuilder &b = evaluator.builder();
+  for (Operation &op : *block) {
+    if (auto found = dyn_cast<StoreOp>(op)) {
+      if (failed(store(found)))
+        return failure();
+      continue;
+    }
+    if (op.getNumResults() != 0)
+      continue; // built when a store asks for it
+    LogicalResult result = success();
+    if (auto choice = dyn_cast<scf::IfOp>(op)) {
+      FailureOr<Value> condition = evaluator.scalar(choice.getCondition());
+      if (failed(condition))
+        return failure();
+      bool hasElse = !choice.getElseRegion().empty();
+      auto built = b.create<scf::IfOp>(*condition, hasElse);
+      b.inBlock(built.thenBlock(), [&] {
+        result = walkStores(choice.thenBlock(), evaluator, store);
+      });
+      if (hasElse && succeeded(result))
+        b.inBlock(built.elseBlock(), [&] {
+          result = walkStores(choice.elseBlock(), evaluator, store);
+        });
+    } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      FailureOr<Value> lower = evaluator.scalar(loop.getLowerBound()),
+                       upper = evaluator.scalar(loop.getUpperBound()),
+                       step = evaluator.scalar(loop.getStep());
+      if (failed(lower) || failed(upper) || failed(step))
+        return failure();
+      auto built = b.create<scf::ForOp>(*lower, *upper, *step);
+      evaluator.map(loop.getInductionVar(), built.getInductionVar());
+      b.inBlock(built.getBody(), [&] {
+        result = walkStores(loop.getBody(), evaluator, store);
+      });
+    }
+    if (failed(result))
+      return failure();
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Passes
+//===----------------------------------------------------------------------===//
+
+namespace nibble {
+#define GEN_PASS_DEF_SCHEDULEHOST
+#define GEN_PASS_DEF_SCHEDULESIMT
+#define GEN_PASS_DEF_SCHEDULEMMA
+#include "Conversion/Passes.h.inc"
+} // namespace nibble
+
+/// Schedules every kernel of `module` by `schedule`.
+static LogicalResult forEachKernel(ModuleOp module,
+                                   function_ref<LogicalResult(KernelOp)> schedule) {
+  for (KernelOp kernel :
+       llvm::make_early_inc_range(module.getOps<KernelOp>()))
+    if (failed(schedule(kernel)))
+      return failure();
+  return success();
+}
+
+namespace {
+struct ScheduleHost : nibble::impl::ScheduleHostBase<ScheduleHost> {
+  using ScheduleHostBase::ScheduleHostBase;
+  void runOnOperation() override {
+    if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
+          return scheduleHost(kernel, vectorBits);
+        })))
+      signalPassFailure();
+  }
+};
+
+struct ScheduleSimt : nibble::impl::ScheduleSimtBase<ScheduleSimt> {
+  using ScheduleSimtBase::ScheduleSimtBase;
+  void runOnOperation() override {
+    if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
+          return scheduleSimt(kernel, warps);
+        })))
+      signalPassFailure();
+  }
+};
+
+struct ScheduleMma : nibble::impl::ScheduleMmaBase<ScheduleMma> {
+  using ScheduleMmaBase::ScheduleMmaBase;
+  void runOnOperation() override {
+    if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
+          return scheduleMma(kernel, warps, sharedBytes);
+        })))
+      signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,64 @@
+//===- Conversion/Schedule.h - Who computes which elements -----------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A schedule replaces a specialised kernel by a function of the LLVM dialect
+// whose body says, in loops and vectors, who computes which elements. What the
+// elements are is not its business: TileEvaluator builds them.
+//
+// Each schedule refuses what it does not match with an error on the operation
+// that stands in the way. A refusal leaves the kernel as it was.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_CONVERSION_SCHEDULE_H
+#define NIBBLE_CONVERSION_SCHEDULE_H
+
+#include "Conversion/TileEvaluator.h"
+
+namespace nibble {
+
+/// Vector loops on the CPU, with vectors of `vectorBits` bits.
+mlir::LogicalResult scheduleHost(ir::KernelOp kernel, int vectorBits);
+
+/// Threads of a GPU, one element a thread at a time.
+mlir::LogicalResult scheduleSimt(ir::KernelOp kernel, int warps);
+
+/// Tensor cores; a program may use `sharedBytes` of shared memory.
+mlir::LogicalResult scheduleMma(ir::KernelOp kernel, int warps,
+                                int64_t sharedBytes);
+
+/// Why `scheduleMma` would refuse `kernel`, or an empty string.
+std::string refusalOfMma(ir::KernelOp kernel, int warps, int64_t sharedBytes);
+
+/// Attributes of a scheduled function that a launch needs.
+inline constexpr llvm::StringLiteral threadsAttrName = "nibble.threads";
+inline constexpr llvm::StringLiteral sharedBytesAttrName =
+    "nibble.shared_bytes";
+
+//===----------------------------------------------------------------------===//
+// What schedules share
+//===----------------------------------------------------------------------===//
+
+/// Checks that `kernel` is specialised and its body has only operations that
+/// walkStores can clone.
+mlir::LogicalResult checkSchedulable(ir::KernelOp kernel);
+
+/// An `llvm.func` beside `kernel` with its name (the kernel has lost its own)
+/// and parameters of the types `parameters`, with an entry block.
+mlir::LLVM::LLVMFuncOp makeFunction(ir::KernelOp kernel,
+                                    llvm::ArrayRef<mlir::Type> parameters);
+
+/// `makeFunction` for a GPU: a parameter for each word of the launch, `threads`
+/// threads a program.
+mlir::LLVM::LLVMFuncOp makeGpuFunction(ir::KernelOp kernel, int threads);
+
+/// Calls `store` for each store of the kernel, in the control flow around it.
+mlir::LogicalResult
+walkStores(mlir::Block *block, TileEvaluator &evaluator,
+           llvm::function_ref<mlir::LogicalResult(ir::StoreOp)> store);
+
+} // namespace nibble
+
+#endif // NIBBLE_CONVERSION_SCHEDULE_H

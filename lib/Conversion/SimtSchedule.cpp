@@ -1,0 +1,79 @@
+//===- Conversion/SimtSchedule.cpp - One element a thread ------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The schedule `simt`: the threads of a program take the elements of what it
+// stores in turn, along rows, so that neighbours in a warp touch neighbours in
+// memory. Nothing is shared and nothing is staged; it is for kernels that
+// other schedules refuse.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Conversion/Schedule.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace nibble;
+using namespace nibble::ir;
+
+/// Writes one store's tile, an element a thread at a time.
+static LogicalResult storeElements(TileEvaluator &evaluator, StoreOp store,
+                                   Value thread, int64_t threads) {
+  ValueBuilder &b = evaluator.builder();
+  TileType tile = store.getTile().getType();
+  int64_t last = tile.getRank() - 1;
+  int64_t width = tile.getDim(last);
+  int64_t elements = last == 1 ? tile.getDim(0) * width : width;
+  LogicalResult result = success();
+  auto write = [&](const Position &element) {
+    Position row, column = element;
+    if (last == 1) {
+      row = element.dividedBy(b, width);
+      column = element.remainder(b, width);
+    }
+    result = evaluator.store(store, row, column, /*lanes=*/1);
+  };
+  int64_t whole = elements / threads;
+  Position own = Position::of(thread, 1, threads);
+  if (whole != 0)
+    b.loop(b.index(whole), 1, {}, [&](Value turn, ValueRange) {
+      write(Position::of(turn, threads, whole) + own);
+      return SmallVector<Value>();
+    });
+  if (failed(result) || elements % threads == 0)
+    return result;
+  Value takesPart = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, thread,
+                                          b.index(elements % threads));
+  auto guard = b.create<scf::IfOp>(takesPart, /*withElseRegion=*/false);
+  b.inBlock(guard.thenBlock(), [&] { write(own + Position(whole * threads)); });
+  return result;
+}
+
+LogicalResult nibble::scheduleSimt(KernelOp kernel, int warps) {
+  if (failed(checkSchedulable(kernel)))
+    return failure();
+  int threads = warps * 32;
+  LLVM::LLVMFuncOp function = makeGpuFunction(kernel, threads);
+  Block *entry = &function.getBody().front();
+  ValueBuilder b(OpBuilder::atBlockEnd(entry), kernel.getLoc());
+  Type index = b.op().getIndexType();
+  Value program = b.make<arith::IndexCastUIOp>(
+      index, b.make<NVVM::BlockIdXOp>(b.op().getI32Type()));
+  Value thread = b.make<arith::IndexCastUIOp>(
+      index, b.make<NVVM::ThreadIdXOp>(b.op().getI32Type()));
+  EvaluatorOptions options;
+  options.addressSpace = 1;
+  TileEvaluator evaluator(kernel, b, entry->getArguments(), program, options);
+  LogicalResult result =
+      walkStores(&kernel.getBody().front(), evaluator, [&](StoreOp store) {
+        return storeElements(evaluator, store, thread, threads);
+      });
+  b.create<LLVM::ReturnOp>(ValueRange());
+  if (failed(result)) {
+    function.erase();
+    return failure();
+  }
+  kernel.erase();
+  return success();
+}
