@@ -53,6 +53,16 @@ std::optional<int64_t> Position::asNumber() const {
   return terms.empty() ? std::optional(offset) : std::nullopt;
 }
 
+std::optional<int64_t> Position::largest() const {
+  int64_t sum = offset;
+  for (const Term &term : terms) {
+    if (term.extent == 0)
+      return std::nullopt;
+    sum += term.stride * (term.extent - 1);
+  }
+  return sum;
+}
+
 int64_t Position::knownDivisor() const {
   int64_t common = offset;
   for (const Term &term : terms)
@@ -109,10 +119,14 @@ Position Position::dividedBy(ValueBuilder &builder, int64_t divisor) const {
       rest.terms.push_back({term.value, term.stride / unit, term.extent});
   if (rest.terms.empty())
     return whole + Position(high.offset / divisor);
-  rest.offset = high.offset / unit;
-  Value quotient = builder.make<arith::DivUIOp>(
-      rest.materialise(builder), builder.index(divisor / unit));
-  return whole + Position::of(quotient, 1, 0);
+  // floor((rest + q divisor) / divisor) = floor(rest / divisor) + q
+  rest.offset = high.offset % divisor / unit;
+  int64_t parts = divisor / unit;
+  Value quotient = builder.make<arith::DivUIOp>(rest.materialise(builder),
+                                                builder.index(parts));
+  std::optional<int64_t> largest = rest.largest();
+  return whole + Position(high.offset / divisor) +
+         Position::of(quotient, 1, largest ? *largest / parts + 1 : 0);
 }
 
 Position Position::remainder(ValueBuilder &builder, int64_t divisor) const {
@@ -127,7 +141,7 @@ Position Position::remainder(ValueBuilder &builder, int64_t divisor) const {
       rest.terms.push_back({term.value, term.stride / unit, term.extent});
   if (rest.terms.empty())
     return low + Position(high.offset % divisor);
-  rest.offset = high.offset / unit;
+  rest.offset = high.offset % divisor / unit;
   Value left = builder.make<arith::RemUIOp>(rest.materialise(builder),
                                             builder.index(divisor / unit));
   return low + Position::of(left, unit, divisor / unit);

@@ -42,6 +42,8 @@ public:
   Position withoutOffset() const;
   /// The number this position is, if it has no run-time part.
   std::optional<int64_t> asNumber() const;
+  /// The largest number the position may be, if that is known.
+  std::optional<int64_t> largest() const;
   /// The largest number known to divide the position, 0 for position 0.
   int64_t knownDivisor() const;
 
