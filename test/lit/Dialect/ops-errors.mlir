@@ -1,0 +1,247 @@
+// RUN: nibble-opt %s --split-input-file --verify-diagnostics
+// Every error of the operations' verifiers.
+
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  // expected-error @below {{'P' is not a parameter of '@k'}}
+  %a = nibble.param P : i1
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  // expected-error @below {{'P' is not a size of '@k'}}
+  %a = nibble.size P
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  // expected-error @below {{gives one group a row: expected a tile with one extent, got}}
+  %a = nibble.row_group %i of M by 8 : !nibble.tile<8 x 8 x i32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  // expected-error @below {{differ in their number of extents}}
+  %a = nibble.load %x[%i, %i] : !nibble.matrix<M x N x f16> -> !nibble.tile<8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  // expected-error @below {{expected 2 coordinates, got 1}}
+  %a = nibble.load %x[%i] : !nibble.matrix<M x N x f16> -> !nibble.tile<8 x 8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  // expected-error @below {{differ in their element type}}
+  %a = nibble.load %x[%i, %i] : !nibble.matrix<M x N x f16> -> !nibble.tile<8 x 8 x f32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  // expected-error @below {{padding is for i32 elements, not 'f16'}}
+  %a = nibble.load %v[%i] padding -1 : !nibble.matrix<N x f16> -> !nibble.tile<8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %r = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  // expected-error @below {{row numbers are a tile with one extent, got}}
+  %a = nibble.gather %x[%r, %i] : !nibble.matrix<M x N x f16>, !nibble.tile<8 x 8 x i32> -> !nibble.tile<8 x 8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %r = nibble.row_group %i of M by 8 : !nibble.tile<8 x i32>
+  // expected-error @below {{gathers rows of a matrix with two extents, got}}
+  %a = nibble.gather %v[%r, %i] : !nibble.matrix<N x f16>, !nibble.tile<8 x i32> -> !nibble.tile<8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %r = nibble.row_group %i of M by 8 : !nibble.tile<8 x i32>
+  // expected-error @below {{gives 4 rows for 8 row numbers}}
+  %a = nibble.gather %x[%r, %i] : !nibble.matrix<M x N x f16>, !nibble.tile<8 x i32> -> !nibble.tile<4 x 8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  // expected-error @below {{differ in their number of extents}}
+  %b = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x !nibble.code<4>>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  // expected-error @below {{axis 2 is not a dimension of}}
+  %b = nibble.unpack %a along 2 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x 8 x !nibble.code<4>>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  // expected-error @below {{codes of 3 bits do not fill a word; 2, 4 and 8 do}}
+  %b = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x 8 x !nibble.code<3>>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  // expected-error @below {{along 0 need 16 words in dimension 0, not 8}}
+  %b = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x 8 x !nibble.code<8>>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x 8 x !nibble.code<4>>
+  %z = nibble.unpack %a along 1 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<8 x 64 x !nibble.code<4>>
+  %s = nibble.splat 1.0 : !nibble.tile<64 x 8 x f16>
+  // expected-error @below {{and zero points '!nibble.tile<8 x 64 x !nibble.code<4>>' differ}}
+  %d = "nibble.dequantize"(%q, %z, %s) : (!nibble.tile<64 x 8 x !nibble.code<4>>, !nibble.tile<8 x 64 x !nibble.code<4>>, !nibble.tile<64 x 8 x f16>) -> !nibble.tile<64 x 8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x 8 x !nibble.code<4>>
+  %s = nibble.splat 1.0 : !nibble.tile<8 x 8 x f16>
+  // expected-error @below {{do not have the extents of codes}}
+  %d = nibble.dequantize %q, zero %q, scale %s : !nibble.tile<64 x 8 x !nibble.code<4>>, !nibble.tile<8 x 8 x f16> -> !nibble.tile<64 x 8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x 8 x !nibble.code<4>>
+  %s = nibble.splat 1.0 : !nibble.tile<64 x 8 x f16>
+  // expected-error @below {{weights '!nibble.tile<8 x 8 x f16>' do not have the extents of codes}}
+  %d = nibble.dequantize %q, zero %q, scale %s : !nibble.tile<64 x 8 x !nibble.code<4>>, !nibble.tile<64 x 8 x f16> -> !nibble.tile<8 x 8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %s = nibble.splat 1.0 : !nibble.tile<64 x 8 x f16>
+  // expected-error @below {{changes extents: from}}
+  %d = nibble.round %s : !nibble.tile<64 x 8 x f16> -> !nibble.tile<8 x 8 x f32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %s = nibble.splat 1.0 : !nibble.tile<4 x f16>
+  // expected-error @below {{cannot repeat}}
+  %d = nibble.broadcast %s : !nibble.tile<4 x f16> -> !nibble.tile<8 x 8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %l = nibble.splat 1.0 : !nibble.tile<8 x f16>
+  %r = nibble.splat 1.0 : !nibble.tile<8 x 8 x f16>
+  %c = nibble.splat 0.0 : !nibble.tile<8 x 8 x f32>
+  // expected-error @below {{expected tiles with two extents, got}}
+  %d = nibble.dot %l, %r, %c : !nibble.tile<8 x f16>, !nibble.tile<8 x 8 x f16> -> !nibble.tile<8 x 8 x f32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %l = nibble.splat 1.0 : !nibble.tile<8 x 8 x f16>
+  %r = nibble.splat 1.0 : !nibble.tile<8 x 8 x bf16>
+  %c = nibble.splat 0.0 : !nibble.tile<8 x 8 x f32>
+  // expected-error @below {{differ in their element type}}
+  %d = nibble.dot %l, %r, %c : !nibble.tile<8 x 8 x f16>, !nibble.tile<8 x 8 x bf16> -> !nibble.tile<8 x 8 x f32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %l = nibble.splat 1.0 : !nibble.tile<8 x 8 x f16>
+  %r = nibble.splat 1.0 : !nibble.tile<8 x 8 x f16>
+  %c = nibble.splat 0.0 : !nibble.tile<8 x 8 x f16>
+  // expected-error @below {{accumulates in f32, not in 'f16'}}
+  %d = nibble.dot %l, %r, %c : !nibble.tile<8 x 8 x f16>, !nibble.tile<8 x 8 x f16> -> !nibble.tile<8 x 8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %l = nibble.splat 1.0 : !nibble.tile<8 x 4 x f16>
+  %r = nibble.splat 1.0 : !nibble.tile<8 x 8 x f16>
+  %c = nibble.splat 0.0 : !nibble.tile<8 x 8 x f32>
+  // expected-error @below {{sums over 4 columns of}}
+  %d = nibble.dot %l, %r, %c : !nibble.tile<8 x 4 x f16>, !nibble.tile<8 x 8 x f16> -> !nibble.tile<8 x 8 x f32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %l = nibble.splat 1.0 : !nibble.tile<8 x 8 x f16>
+  %r = nibble.splat 1.0 : !nibble.tile<8 x 16 x f16>
+  %c = nibble.splat 0.0 : !nibble.tile<8 x 8 x f32>
+  // expected-error @below {{is not 8 x 16}}
+  %d = nibble.dot %l, %r, %c : !nibble.tile<8 x 8 x f16>, !nibble.tile<8 x 16 x f16> -> !nibble.tile<8 x 8 x f32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [N] grid [N by 8] () {
+  %i = nibble.program_id
+  // expected-error @below {{needs a grid of two dimensions, kernel '@k' has 1}}
+  %a, %b = nibble.tile_order %i
+}
+
+// -----
+// expected-error @below {{must be inside a nibble.kernel}}
+%i = nibble.program_id
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %q = arith.constant 0 : index
+  // expected-error @below {{must be tile of i32 words}}
+  %b = "nibble.unpack"(%x) <{axis = 0 : i64}> : (!nibble.matrix<M x N x f16>) -> !nibble.tile<64 x 8 x !nibble.code<8>>
+}

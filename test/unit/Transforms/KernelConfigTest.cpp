@@ -1,0 +1,48 @@
+//===- KernelConfigTest.cpp - Configurations as text -----------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Transforms/KernelConfig.h"
+#include <gtest/gtest.h>
+
+using namespace nibble;
+
+namespace {
+
+TEST(KernelConfig, TextRoundTrips) {
+  KernelConfig config;
+  config.params = {{"BLOCK_M", 64}, {"BITS", 4}};
+  config.types = {{"X", "f16"}, {"T", "bf16"}};
+  config.multiples = {{"N", 128}};
+  config.alignments = {{"x", 16}};
+  config.warps = 8;
+  config.stages = 3;
+  Result<KernelConfig> again = KernelConfig::parse(config.str());
+  ASSERT_TRUE(again.ok()) << again.status().message();
+  EXPECT_EQ(*again, config);
+  EXPECT_EQ(again->str(), config.str());
+}
+
+TEST(KernelConfig, OrderAndSeparatorsDoNotMatter) {
+  Result<KernelConfig> a = KernelConfig::parse("A=1 B=2 N%4"),
+                       b = KernelConfig::parse("N%4,B=2,\tA=1");
+  ASSERT_TRUE(a.ok() && b.ok());
+  EXPECT_EQ(*a, *b);
+  EXPECT_EQ(a->str(), b->str());
+}
+
+TEST(KernelConfig, ErrorsNameTheWord) {
+  for (const char *word : {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1"}) {
+    Result<KernelConfig> config = KernelConfig::parse(std::string("B=2 ") + word);
+    ASSERT_FALSE(config.ok()) << word;
+    EXPECT_EQ(config.status().code(), ErrorCode::InvalidArgument);
+    EXPECT_NE(config.status().message().find("'" + std::string(word) + "'"),
+              std::string::npos)
+        << config.status().message();
+  }
+}
+
+} // namespace
