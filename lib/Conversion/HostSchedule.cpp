@@ -17,7 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Conversion/Schedule.h"
-#include "Conversion/KernelSignature.h"
+#include "Conversion/Interface.h"
 #include <numeric>
 
 using namespace mlir;
@@ -86,12 +86,12 @@ LogicalResult nibble::scheduleHost(KernelOp kernel, int vectorBits) {
   MLIRContext *context = kernel.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context);
   Type word = IntegerType::get(context, 64);
-  LLVM::LLVMFuncOp function = makeFunction(kernel, {pointer, word, word});
+  LLVM::LLVMFuncOp function = makeFunction(kernel, "host", {pointer, word, word});
   Block *entry = &function.getBody().front();
   ValueBuilder b(OpBuilder::atBlockEnd(entry), kernel.getLoc());
 
   SmallVector<Value> words;
-  for (const auto &[number, each] : llvm::enumerate(signatureOf(kernel))) {
+  for (const auto &[number, each] : llvm::enumerate(interfaceOf(kernel).words())) {
     Value place = b.make<LLVM::GEPOp>(
         pointer, word, entry->getArgument(0),
         ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(number)});

@@ -376,7 +376,7 @@ LogicalResult nibble::scheduleMma(KernelOp kernel, int warps,
            << refusal->op->getName() << " " << refusal->reason;
 
   LLVM::LLVMFuncOp function =
-      makeGpuFunction(kernel, static_cast<int>(plan.threads()));
+      makeGpuFunction(kernel, "mma", static_cast<int>(plan.threads()));
   Block *entry = &function.getBody().front();
   ValueBuilder b(OpBuilder::atBlockEnd(entry), kernel.getLoc());
   function->setAttr(sharedBytesAttrName,

@@ -24,7 +24,7 @@ def ScheduleHost : Nibble_SchedulePass<"nibble-schedule-host"> {
 
     Postcondition: each kernel is an `llvm.func` that takes the address of a
     launch's words and a range of programs, and runs these programs one after
-    the other (KernelSignature.h). Within a program, a block of rows by a block
+    the other (nibble/Kernel.h). Within a program, a block of rows by a block
     of vectors along columns is computed at a time, in f32.
 
     Matches every kernel whose stores are at the top of its body or in `scf.if`
@@ -70,6 +70,22 @@ def ScheduleMma : Nibble_SchedulePass<"nibble-schedule-mma"> {
     in `nibble.dot` of f16 or bf16 tiles onto that value; with a row block that
     is a multiple of 16, a column block that is a multiple of 16, and a step
     over K that is a multiple of 16.
+  }];
+  let options = [
+    Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",
+           "Shared memory that a program may use">
+  ];
+}
+
+def ScheduleGpu : Nibble_SchedulePass<"nibble-schedule-gpu"> {
+  let summary = "Schedule kernels on a GPU by the first schedule that matches";
+  let description = [{
+    Precondition: specialised kernels.
+
+    Postcondition: that of nibble-schedule-mma for the kernels it matches, that
+    of nibble-schedule-simt for the others, whose functions then say in
+    `nibble.mma_refused` which operation stood in mma's way, and why.
   }];
   let options = [
     Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,

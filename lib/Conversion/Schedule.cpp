@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Conversion/Schedule.h"
-#include "Conversion/KernelSignature.h"
+#include "Conversion/Interface.h"
 #include "Conversion/Passes.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -35,7 +35,7 @@ LogicalResult nibble::checkSchedulable(KernelOp kernel) {
   return failure(result.wasInterrupted());
 }
 
-LLVM::LLVMFuncOp nibble::makeFunction(KernelOp kernel,
+LLVM::LLVMFuncOp nibble::makeFunction(KernelOp kernel, StringRef schedule,
                                       ArrayRef<Type> parameters) {
   OpBuilder builder(kernel);
   auto type = LLVM::LLVMFunctionType::get(
@@ -43,17 +43,19 @@ LLVM::LLVMFuncOp nibble::makeFunction(KernelOp kernel,
   auto function = LLVM::LLVMFuncOp::create(builder, kernel.getLoc(),
                                            kernel.getSymName(), type);
   function.addEntryBlock(builder);
+  function->setAttr(scheduleAttrName, builder.getStringAttr(schedule));
   return function;
 }
 
-LLVM::LLVMFuncOp nibble::makeGpuFunction(KernelOp kernel, int threads) {
+LLVM::LLVMFuncOp nibble::makeGpuFunction(KernelOp kernel, StringRef schedule,
+                                         int threads) {
   MLIRContext *context = kernel.getContext();
   Type word = IntegerType::get(context, 64);
   Type pointer = LLVM::LLVMPointerType::get(context, /*addressSpace=*/1);
   SmallVector<Type> parameters;
-  for (const KernelWord &each : signatureOf(kernel))
+  for (const KernelWord &each : interfaceOf(kernel).words())
     parameters.push_back(each.kind == KernelWord::Address ? pointer : word);
-  LLVM::LLVMFuncOp function = makeFunction(kernel, parameters);
+  LLVM::LLVMFuncOp function = makeFunction(kernel, schedule, parameters);
   Builder builder(context);
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
                     builder.getUnitAttr());
@@ -108,6 +110,22 @@ nibble::walkStores(Block *block, TileEvaluator &evaluator,
   return success();
 }
 
+LogicalResult nibble::scheduleGpu(KernelOp kernel, int warps,
+                                  int64_t sharedBytes) {
+  std::string refusal = refusalOfMma(kernel, warps, sharedBytes);
+  if (refusal.empty())
+    return scheduleMma(kernel, warps, sharedBytes);
+  auto module = kernel->getParentOfType<ModuleOp>();
+  StringAttr name = kernel.getSymNameAttr();
+  if (failed(scheduleSimt(kernel, warps)))
+    return failure();
+  for (auto function : module.getOps<LLVM::LLVMFuncOp>())
+    if (function.getSymNameAttr() == name)
+      function->setAttr(mmaRefusedAttrName,
+                        StringAttr::get(module.getContext(), refusal));
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Passes
 //===----------------------------------------------------------------------===//
@@ -116,6 +134,7 @@ namespace nibble {
 #define GEN_PASS_DEF_SCHEDULEHOST
 #define GEN_PASS_DEF_SCHEDULESIMT
 #define GEN_PASS_DEF_SCHEDULEMMA
+#define GEN_PASS_DEF_SCHEDULEGPU
 #include "Conversion/Passes.h.inc"
 } // namespace nibble
 
@@ -155,6 +174,16 @@ struct ScheduleMma : nibble::impl::ScheduleMmaBase<ScheduleMma> {
   void runOnOperation() override {
     if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
           return scheduleMma(kernel, warps, sharedBytes);
+        })))
+      signalPassFailure();
+  }
+};
+
+struct ScheduleGpu : nibble::impl::ScheduleGpuBase<ScheduleGpu> {
+  using ScheduleGpuBase::ScheduleGpuBase;
+  void runOnOperation() override {
+    if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
+          return scheduleGpu(kernel, warps, sharedBytes);
         })))
       signalPassFailure();
   }

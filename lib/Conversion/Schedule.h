@@ -32,7 +32,15 @@ mlir::LogicalResult scheduleMma(ir::KernelOp kernel, int warps,
 /// Why `scheduleMma` would refuse `kernel`, or an empty string.
 std::string refusalOfMma(ir::KernelOp kernel, int warps, int64_t sharedBytes);
 
-/// Attributes of a scheduled function that a launch needs.
+/// `mma` where it matches, else `simt` with mma's reason to refuse as the
+/// attribute `nibble.mma_refused` of the function.
+mlir::LogicalResult scheduleGpu(ir::KernelOp kernel, int warps,
+                                int64_t sharedBytes);
+
+/// Attributes of a scheduled function: the schedule's name, why `mma` was not
+/// taken, and what a launch on a GPU needs.
+inline constexpr llvm::StringLiteral scheduleAttrName = "nibble.schedule";
+inline constexpr llvm::StringLiteral mmaRefusedAttrName = "nibble.mma_refused";
 inline constexpr llvm::StringLiteral threadsAttrName = "nibble.threads";
 inline constexpr llvm::StringLiteral sharedBytesAttrName =
     "nibble.shared_bytes";
@@ -45,14 +53,16 @@ inline constexpr llvm::StringLiteral sharedBytesAttrName =
 /// walkStores can clone.
 mlir::LogicalResult checkSchedulable(ir::KernelOp kernel);
 
-/// An `llvm.func` beside `kernel` with its name (the kernel has lost its own)
-/// and parameters of the types `parameters`, with an entry block.
+/// An `llvm.func` of `schedule` beside `kernel`, with the kernel's name,
+/// parameters of the types `parameters` and an entry block.
 mlir::LLVM::LLVMFuncOp makeFunction(ir::KernelOp kernel,
+                                    llvm::StringRef schedule,
                                     llvm::ArrayRef<mlir::Type> parameters);
 
 /// `makeFunction` for a GPU: a parameter for each word of the launch, `threads`
 /// threads a program.
-mlir::LLVM::LLVMFuncOp makeGpuFunction(ir::KernelOp kernel, int threads);
+mlir::LLVM::LLVMFuncOp makeGpuFunction(ir::KernelOp kernel,
+                                       llvm::StringRef schedule, int threads);
 
 /// Calls `store` for each store of the kernel, in the control flow around it.
 mlir::LogicalResult

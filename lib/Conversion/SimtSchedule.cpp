@@ -54,7 +54,7 @@ LogicalResult nibble::scheduleSimt(KernelOp kernel, int warps) {
   if (failed(checkSchedulable(kernel)))
     return failure();
   int threads = warps * 32;
-  LLVM::LLVMFuncOp function = makeGpuFunction(kernel, threads);
+  LLVM::LLVMFuncOp function = makeGpuFunction(kernel, "simt", threads);
   Block *entry = &function.getBody().front();
   ValueBuilder b(OpBuilder::atBlockEnd(entry), kernel.getLoc());
   Type index = b.op().getIndexType();

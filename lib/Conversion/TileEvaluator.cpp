@@ -9,7 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Conversion/TileEvaluator.h"
-#include "Conversion/KernelSignature.h"
+#include "Conversion/Interface.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include <numeric>
 
@@ -21,23 +21,20 @@ TileEvaluator::TileEvaluator(KernelOp kernel, ValueBuilder &builder,
                              ValueRange words, Value program,
                              const EvaluatorOptions &options)
     : kernel(kernel), b(builder), options(options) {
-  matrices.resize(kernel.getBody().getNumArguments());
-  unsigned argument = 0;
-  KernelSignature signature = signatureOf(kernel);
-  for (auto [word, value] : llvm::zip(signature, words)) {
+  KernelInterface interface = interfaceOf(kernel);
+  matrices.resize(interface.matrices.size());
+  for (auto [word, value] : llvm::zip(interface.words(), words)) {
     if (word.kind == KernelWord::Address) {
-      while (kernel.getArgName(argument) != word.name)
-        ++argument;
-      matrices[argument].address = value;
+      matrices[word.index].address = value;
       continue;
     }
     Value number = b.make<arith::IndexCastOp>(b.op().getIndexType(), value);
     if (word.kind == KernelWord::RowStride)
-      matrices[argument].rowStride = number;
+      matrices[word.index].rowStride = number;
     else if (word.kind == KernelWord::ColumnStride)
-      matrices[argument].columnStride = number;
+      matrices[word.index].columnStride = number;
     else
-      sizes[word.name] = number;
+      sizes[interface.sizes[word.index].name] = number;
   }
   kernel.walk([&](ProgramIdOp op) { scalars[op] = program; });
   // Built here, outside every loop, because all of the kernel uses them.

@@ -3,10 +3,12 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// For tests and for looking at single passes.
+// For tests and for looking at single passes. `nibble compile --emit` shows the
+// stages of one compilation.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Compiler/Pipeline.h"
 #include "Conversion/Passes.h"
 #include "Nibble/Nibble.h"
 #include "Transforms/Passes.h"
@@ -26,6 +28,7 @@ int main(int argc, char **argv) {
                   mlir::math::MathDialect, mlir::cf::ControlFlowDialect>();
   nibble::registerNibbleTransformsPasses();
   nibble::registerNibbleConversionPasses();
+  nibble::registerPipelines();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "nibble-opt", registry));
 }

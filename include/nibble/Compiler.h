@@ -1,0 +1,97 @@
+//===- nibble/Compiler.h - Kernel text to code -----------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Compiles a kernel written in the nibble dialect for a GPU or for the host.
+// Needs no GPU, no CUDA toolkit and no file: kernels are embedded in the
+// library or given as text.
+//
+// A compilation goes through named stages, the same for every use:
+//
+//   parse       the kernel as it is written
+//   specialise  parameters replaced by the configuration's values
+//   schedule    loops, vectors and threads: who computes which elements
+//   lower       the LLVM dialect (with NVVM's operations on a GPU)
+//   llvm        LLVM IR
+//   optimise    LLVM IR after its O2 pipeline
+//   ptx         PTX; on the host this stage is called asm
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_COMPILER_H
+#define NIBBLE_COMPILER_H
+
+#include "nibble/Export.h"
+#include "nibble/Kernel.h"
+#include "nibble/Status.h"
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace nibble {
+
+/// What to compile, and what for.
+struct CompileRequest {
+  /// The kernel's name. May be empty when `text` has one kernel.
+  std::string kernel;
+  /// MLIR text with the kernel; empty takes an embedded kernel.
+  std::string text;
+  /// What messages call the text, such as its file's name.
+  std::string textName = "kernel";
+  /// Values of parameters and facts about sizes, such as
+  /// `BITS=4 BLOCK_M=64 X=f16 N%128 x@16 warps=4` (docs/architecture.md).
+  std::string config;
+  /// One of targetNames().
+  std::string target = "host";
+  /// auto, host, simt or mma. auto takes host on the host, and on a GPU mma
+  /// where it matches, else simt.
+  std::string schedule = "auto";
+};
+
+/// A kernel's code, with what a launch of it needs.
+struct CompiledKernel {
+  /// The entry's name in the code.
+  std::string name;
+  std::string target;
+  /// The configuration in its fixed order.
+  std::string config;
+  /// The schedule taken.
+  std::string schedule;
+  /// Why auto did not take mma; empty if it did.
+  std::string mmaRefused;
+  KernelInterface interface;
+  /// Threads of a program on a GPU.
+  int threads = 0;
+  /// Dynamic shared memory of a program on a GPU, in bytes.
+  int64_t sharedBytes = 0;
+  /// PTX, or the bytes of an object file.
+  std::string code;
+  /// Milliseconds of each stage, in order.
+  std::vector<std::pair<std::string, double>> milliseconds;
+};
+
+/// Compiles. Errors: CompileError with the text's diagnostics (file, line and
+/// column), InvalidArgument for a wrong target, schedule or configuration,
+/// NotFound for an unknown kernel. Any number of threads may compile at a time.
+NIBBLE_EXPORT Result<CompiledKernel> compile(const CompileRequest &request);
+
+/// The text that stage `stage` leaves (see above).
+NIBBLE_EXPORT Result<std::string> emit(const CompileRequest &request,
+                                       std::string_view stage);
+
+/// The stages for `target`, each with a line of description.
+NIBBLE_EXPORT std::vector<std::pair<std::string, std::string>>
+stageNames(std::string_view target);
+
+/// The targets: sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a, host.
+NIBBLE_EXPORT std::vector<std::string> targetNames();
+
+/// The embedded kernels: name and text.
+NIBBLE_EXPORT const std::vector<std::pair<std::string, std::string>> &
+embeddedKernels();
+
+} // namespace nibble
+
+#endif // NIBBLE_COMPILER_H

@@ -1,0 +1,50 @@
+//===- Compiler/ContextPool.cpp - MLIR contexts, reused --------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See ContextPool.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Compiler/ContextPool.h"
+#include "Nibble/Nibble.h"
+#include "Target/CodeGen.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include <mutex>
+
+using namespace mlir;
+
+static std::mutex mutex;
+static SmallVector<std::unique_ptr<MLIRContext>> &idle() {
+  // Never destroyed: a compilation may run while the process ends.
+  static auto *contexts = new SmallVector<std::unique_ptr<MLIRContext>>;
+  return *contexts;
+}
+
+std::unique_ptr<MLIRContext> nibble::takeContext() {
+  {
+    std::lock_guard lock(mutex);
+    if (!idle().empty())
+      return idle().pop_back_val();
+  }
+  DialectRegistry registry;
+  registry.insert<nibble::ir::NibbleDialect, arith::ArithDialect,
+                  cf::ControlFlowDialect, LLVM::LLVMDialect, math::MathDialect,
+                  NVVM::NVVMDialect, scf::SCFDialect, vector::VectorDialect>();
+  registerTranslations(registry);
+  auto context = std::make_unique<MLIRContext>(
+      registry, MLIRContext::Threading::DISABLED);
+  context->loadAllAvailableDialects();
+  return context;
+}
+
+void nibble::giveContext(std::unique_ptr<MLIRContext> context) {
+  std::lock_guard lock(mutex);
+  idle().push_back(std::move(context));
+}

@@ -1,0 +1,105 @@
+//===- Compiler/Pipeline.cpp - The stages of a compilation -----------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Pipeline.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Compiler/Pipeline.h"
+#include "Conversion/Passes.h"
+#include "Transforms/Passes.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Pass/PassRegistry.h"
+
+using namespace nibble;
+
+Status nibble::checkSchedule(const PipelineOptions &options) {
+  const std::string &name = options.schedule;
+  if (name == "auto" || (options.target.isHost()
+                             ? name == "host"
+                             : name == "simt" || name == "mma"))
+    return Status();
+  return Status(ErrorCode::InvalidArgument,
+                "there is no schedule '" + name + "' for target " +
+                    options.target.name + "; it takes auto, " +
+                    (options.target.isHost() ? "host" : "simt, mma"));
+}
+
+static void addSpecialise(mlir::OpPassManager &manager,
+                          const PipelineOptions &options) {
+  manager.addPass(createSpecialise({options.config.str()}));
+}
+
+static void addSchedule(mlir::OpPassManager &manager,
+                        const PipelineOptions &options) {
+  int warps = options.config.warps;
+  int64_t sharedBytes = options.target.sharedBytes;
+  if (options.target.isHost())
+    manager.addPass(createScheduleHost({options.target.vectorBits}));
+  else if (options.schedule == "simt")
+    manager.addPass(createScheduleSimt({warps}));
+  else if (options.schedule == "mma")
+    manager.addPass(createScheduleMma({warps, sharedBytes}));
+  else
+    manager.addPass(createScheduleGpu({warps, sharedBytes}));
+}
+
+static void addLower(mlir::OpPassManager &manager,
+                     const PipelineOptions &options) {
+  manager.addPass(createLowerToLLVM({/*expandBf16=*/options.target.isHost()}));
+}
+
+static constexpr MlirStage stages[] = {
+    {"specialise", "parameters replaced by the configuration's values",
+     addSpecialise},
+    {"schedule", "loops, vectors and threads: who computes which elements",
+     addSchedule},
+    {"lower", "the LLVM dialect, with NVVM's operations on a GPU", addLower},
+};
+
+llvm::ArrayRef<MlirStage> nibble::mlirStages() { return stages; }
+
+namespace {
+struct RegisteredOptions
+    : mlir::PassPipelineOptions<RegisteredOptions> {
+  Option<std::string> config{*this, "config",
+                             llvm::cl::desc("The configuration")};
+  Option<std::string> target{*this, "target", llvm::cl::desc("The target"),
+                             llvm::cl::init("host")};
+  Option<std::string> schedule{*this, "schedule",
+                               llvm::cl::desc("auto, host, simt or mma"),
+                               llvm::cl::init("auto")};
+  Option<std::string> until{*this, "until", llvm::cl::desc("The last stage"),
+                            llvm::cl::init("lower")};
+};
+} // namespace
+
+void nibble::registerPipelines() {
+  static mlir::PassPipelineRegistration<RegisteredOptions> pipeline(
+      "nibble-pipeline", "The stages of a compilation on MLIR",
+      [](mlir::OpPassManager &manager, const RegisteredOptions &registered) {
+        PipelineOptions options;
+        options.schedule = registered.schedule;
+        Result<KernelConfig> config = KernelConfig::parse(registered.config);
+        Result<TargetSpec> target = TargetSpec::parse(registered.target);
+        Status status = config.status();
+        if (status.ok())
+          status = target.status();
+        if (status.ok()) {
+          options.config = *config;
+          options.target = *target;
+          status = checkSchedule(options);
+        }
+        if (!status.ok())
+          llvm::reportFatalUsageError(llvm::StringRef(status.message()));
+        for (const MlirStage &stage : stages) {
+          stage.addPasses(manager, options);
+          if (registered.until == stage.name)
+            return;
+        }
+        llvm::reportFatalUsageError(
+            llvm::StringRef("there is no stage '" + registered.until + "'"));
+      });
+}

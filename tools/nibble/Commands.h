@@ -1,0 +1,31 @@
+//===- nibble/Commands.h - The commands of the tool ------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One file a command; each declares its own options.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_TOOLS_COMMANDS_H
+#define NIBBLE_TOOLS_COMMANDS_H
+
+#include "nibble/Status.h"
+#include "llvm/Support/CommandLine.h"
+
+namespace nibble::tool {
+
+/// The options that `--help` lists.
+extern llvm::cl::OptionCategory category;
+
+extern llvm::cl::SubCommand compileCommand;
+
+/// Each runs its command after the options are read.
+Status runCompile();
+
+/// Writes `bytes` to file `path`, all or nothing; `-` is standard output.
+Status writeOutput(llvm::StringRef path, llvm::StringRef bytes);
+
+} // namespace nibble::tool
+
+#endif // NIBBLE_TOOLS_COMMANDS_H

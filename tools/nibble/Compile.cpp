@@ -1,0 +1,117 @@
+//===- Compile.cpp - nibble compile ----------------------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Prints a kernel at any stage, for any target.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Commands.h"
+#include "nibble/Compiler.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace nibble;
+using namespace llvm;
+
+cl::SubCommand tool::compileCommand(
+    "compile", "Compile a kernel for a GPU or the host and print a stage of it");
+
+static cl::opt<std::string>
+    kernel("kernel", cl::sub(tool::compileCommand), cl::cat(tool::category),
+           cl::init("matmul_248"), cl::value_desc("name or file.mlir"),
+           cl::desc("An embedded kernel, or a file of MLIR text"));
+static cl::opt<std::string>
+    entry("entry", cl::sub(tool::compileCommand), cl::cat(tool::category),
+          cl::value_desc("name"),
+          cl::desc("Which kernel of a file that has several"));
+static cl::opt<std::string>
+    config("config", cl::sub(tool::compileCommand), cl::cat(tool::category),
+           cl::value_desc("words"),
+           cl::desc("Parameters and facts, such as 'BITS=4 X=f16 N%64 x@16 "
+                    "warps=4'; what a kernel of nibble's needs and is not "
+                    "given takes an ordinary value"));
+static cl::opt<std::string>
+    target("target", cl::sub(tool::compileCommand), cl::cat(tool::category),
+           cl::init("host"), cl::value_desc("name"),
+           cl::desc("sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a or host"));
+static cl::opt<std::string>
+    schedule("schedule", cl::sub(tool::compileCommand), cl::cat(tool::category),
+             cl::init("auto"), cl::value_desc("name"),
+             cl::desc("auto, host, simt or mma"));
+static cl::opt<std::string>
+    stage("emit", cl::sub(tool::compileCommand), cl::cat(tool::category),
+          cl::value_desc("stage"),
+          cl::desc("parse, specialise, schedule, lower, llvm, optimise, ptx (on "
+                   "the host: asm); default: the last"));
+static cl::opt<std::string>
+    output("o", cl::sub(tool::compileCommand), cl::cat(tool::category),
+           cl::init("-"), cl::value_desc("file"), cl::desc("Where to write"));
+static cl::opt<bool>
+    timing("timing", cl::sub(tool::compileCommand), cl::cat(tool::category),
+           cl::desc("Print the milliseconds of each stage on stderr"));
+
+/// `given` and, for names that it does not mention, words of `defaults`.
+static std::string withDefaults(StringRef given, StringRef defaults) {
+  auto nameOf = [](StringRef word) {
+    return word.take_front(word.find_first_of("=%@") + 1);
+  };
+  SmallVector<StringRef> words, more;
+  SplitString(given, words, " ,\t\n");
+  SplitString(defaults, more);
+  for (StringRef each : more)
+    if (none_of(words, [&](StringRef word) {
+          return nameOf(word) == nameOf(each);
+        }))
+      words.push_back(each);
+  return join(words, " ");
+}
+
+Status tool::runCompile() {
+  CompileRequest request;
+  request.target = target;
+  request.schedule = schedule;
+  request.config = config;
+  request.kernel = kernel;
+  if (StringRef(kernel).ends_with(".mlir")) {
+    ErrorOr<std::unique_ptr<MemoryBuffer>> file = MemoryBuffer::getFile(kernel);
+    if (!file)
+      return Status(ErrorCode::IoError, "cannot read '" + kernel +
+                                            "': " + file.getError().message());
+    request.text = (*file)->getBuffer();
+    request.textName = kernel;
+    request.kernel = entry;
+    if (request.text.empty())
+      return Status(ErrorCode::InvalidFile, "'" + kernel + "' is empty");
+  } else if (request.kernel == "matmul_248") {
+    StringRef blocks = target == "host"
+                           ? "BLOCK_M=1 BLOCK_N=256 BLOCK_K=64"
+                           : "BLOCK_M=64 BLOCK_N=64 BLOCK_K=32";
+    request.config = withDefaults(
+        config, ("BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 X=f16 "
+                 "T=f16 Y=f16 " +
+                 blocks)
+                    .str());
+  }
+  if (stage.empty())
+    stage = stageNames(target).back().first;
+
+  if (timing) {
+    Result<CompiledKernel> compiled = compile(request);
+    if (!compiled.ok())
+      return compiled.status();
+    double total = 0;
+    for (const auto &[name, milliseconds] : compiled->milliseconds) {
+      errs() << format("%-12s %8.2f ms\n", name.c_str(), milliseconds);
+      total += milliseconds;
+    }
+    errs() << format("%-12s %8.2f ms\n", "all", total);
+  }
+  Result<std::string> text = emit(request, stage);
+  if (!text.ok())
+    return text.status();
+  return writeOutput(output, *text);
+}
