@@ -12,6 +12,7 @@
 #ifndef NIBBLE_MODEL_LAYER_H
 #define NIBBLE_MODEL_LAYER_H
 
+#include "nibble/Status.h"
 #include <cstdint>
 #include <vector>
 
@@ -49,6 +50,21 @@ struct Layer {
   /// [N] fp16 bit patterns, or empty for a layer without a bias.
   std::vector<uint16_t> bias;
 };
+
+/// Codes in a 32-bit word.
+inline int64_t codesPerWord(int bits) { return 32 / bits; }
+
+/// The largest code.
+inline uint32_t maxCode(int bits) { return (1u << bits) - 1; }
+
+/// Checks what the comments on Layer's members say and sets actOrder; errors
+/// are InvalidArgument and name the member.
+Status checkLayer(Layer &layer);
+
+/// Refuses sizes that no layer has: bits, groupSize (-1 for one group), K, N.
+/// Gives the rows of a group.
+Result<int64_t> checkSizes(int64_t bits, int64_t groupSize, int64_t inFeatures,
+                           int64_t outFeatures);
 
 } // namespace nibble::model
 

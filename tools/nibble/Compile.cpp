@@ -8,10 +8,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
+#include "Support/Files.h"
 #include "nibble/Compiler.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace nibble;
@@ -77,11 +77,10 @@ Status tool::runCompile() {
   request.config = config;
   request.kernel = kernel;
   if (StringRef(kernel).ends_with(".mlir")) {
-    ErrorOr<std::unique_ptr<MemoryBuffer>> file = MemoryBuffer::getFile(kernel);
-    if (!file)
-      return Status(ErrorCode::IoError, "cannot read '" + kernel +
-                                            "': " + file.getError().message());
-    request.text = (*file)->getBuffer();
+    Result<std::string> text = readFile(kernel);
+    if (!text.ok())
+      return text.status();
+    request.text = std::move(*text);
     request.textName = kernel;
     request.kernel = entry;
     if (request.text.empty())

@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
-#include "llvm/Support/FileSystem.h"
+#include "Support/Files.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace nibble;
@@ -22,26 +22,7 @@ Status tool::writeOutput(StringRef path, StringRef bytes) {
     outs().flush();
     return Status();
   }
-  auto failed = [&](const std::string &why) {
-    return Status(ErrorCode::IoError,
-                  "cannot write '" + path.str() + "': " + why);
-  };
-  Expected<sys::fs::TempFile> file =
-      sys::fs::TempFile::create(path + ".tmp%%%%%%");
-  if (!file)
-    return failed(toString(file.takeError()));
-  raw_fd_ostream out(file->FD, /*shouldClose=*/false);
-  out << bytes;
-  out.flush();
-  if (out.has_error()) {
-    std::string why = out.error().message();
-    out.clear_error();
-    consumeError(file->discard());
-    return failed(why);
-  }
-  if (Error error = file->keep(path))
-    return failed(toString(std::move(error)));
-  return Status();
+  return writeFile(path.str(), {bytes});
 }
 
 namespace {

@@ -1,0 +1,58 @@
+//===- nibble/JitKernel.h - Kernels to call --------------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A kernel, nibble's own or a program's, compiled when it is first asked for
+// and called on the caller's arrays:
+//
+//   CompileRequest request;
+//   request.text = ...;                              // MLIR in the dialect
+//   request.config = "BITS=4 BLOCK_K=64 BLOCK_N=64";
+//   Result<JitKernel> kernel = JitKernel::create(request);
+//   Status status = kernel->run({{"qweight", ...}, {"w", ...}},
+//                               {{"K", 4096}, {"N", 4096}});
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_JITKERNEL_H
+#define NIBBLE_JITKERNEL_H
+
+#include "nibble/Compiler.h"
+#include "nibble/Export.h"
+#include "nibble/Tensor.h"
+#include <map>
+#include <memory>
+
+namespace nibble {
+
+class LoadedKernel;
+
+/// A kernel that can be called. Copies share the code.
+class NIBBLE_EXPORT JitKernel {
+public:
+  /// Compiles `request`, or takes the code that this process compiled before
+  /// for an equal request, and loads it. However many threads ask for one
+  /// kernel at a time, it is compiled once. Errors as in compile();
+  /// Unsupported if the target is not the host.
+  static Result<JitKernel> create(const CompileRequest &request);
+
+  /// The kernel's interface, schedule, code and times.
+  const CompiledKernel &compiled() const;
+
+  /// Runs all programs of the kernel on `matrices` (by name) of the sizes
+  /// `sizes`, and returns when they are done. Errors name the matrix or size:
+  /// one that is missing or unknown, a wrong type or shape, an alignment or
+  /// divisor that the kernel was compiled for and that does not hold.
+  Status run(const std::map<std::string, TensorView> &matrices,
+             const KernelSizes &sizes) const;
+
+private:
+  explicit JitKernel(std::shared_ptr<const LoadedKernel> kernel)
+      : kernel(std::move(kernel)) {}
+  std::shared_ptr<const LoadedKernel> kernel;
+};
+
+} // namespace nibble
+
+#endif // NIBBLE_JITKERNEL_H

@@ -1,0 +1,97 @@
+//===- Jit/ThreadPool.cpp - The host's threads -----------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See ThreadPool.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Jit/ThreadPool.h"
+#include "llvm/Support/Threading.h"
+#include <algorithm>
+
+using namespace nibble;
+
+/// Turns of a worker's wait before it sleeps, some tens of microseconds: layers
+/// come one after the other, and waking a thread takes as long.
+static constexpr int turnsBeforeSleep = 2000;
+
+static void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+ThreadPool::ThreadPool(unsigned threads) {
+  for (unsigned i = 1; i < threads; ++i)
+    workers.emplace_back([this] { work(); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    std::lock_guard lock(sleepMutex);
+    stopping = true;
+    ++generation;
+  }
+  wake.notify_all();
+  for (std::thread &worker : workers)
+    worker.join();
+}
+
+ThreadPool &ThreadPool::shared() {
+  // Never destroyed: joining threads while a process or library goes away
+  // can hang.
+  static auto *pool = new ThreadPool(
+      llvm::heavyweight_hardware_concurrency().compute_thread_count());
+  return *pool;
+}
+
+void ThreadPool::takeRanges() {
+  while (true) {
+    int64_t first = next.fetch_add(step, std::memory_order_relaxed);
+    if (first >= count)
+      return;
+    (*body)(first, std::min(first + step, count));
+  }
+}
+
+void ThreadPool::work() {
+  uint64_t seen = 0;
+  while (true) {
+    for (int turn = 0; turn < turnsBeforeSleep && generation == seen; ++turn)
+      relax();
+    if (generation == seen) {
+      std::unique_lock lock(sleepMutex);
+      wake.wait(lock, [&] { return generation != seen; });
+    }
+    seen = generation;
+    if (stopping)
+      return;
+    takeRanges();
+    --running;
+  }
+}
+
+void ThreadPool::run(int64_t jobCount, Body jobBody) {
+  std::unique_lock job(jobMutex, std::try_to_lock);
+  if (!job || workers.empty() || jobCount < 2) {
+    if (jobCount > 0)
+      jobBody(0, jobCount);
+    return;
+  }
+  body = &jobBody;
+  count = jobCount;
+  // A few ranges a thread, so that one that is held up does not hold up all.
+  step = std::max<int64_t>(1, jobCount / (4 * (workers.size() + 1)));
+  next = 0;
+  running = static_cast<unsigned>(workers.size());
+  {
+    std::lock_guard lock(sleepMutex);
+    ++generation;
+  }
+  wake.notify_all();
+  takeRanges();
+  while (running != 0)
+    relax();
+}

@@ -1,0 +1,62 @@
+//===- Jit/ThreadPool.h - The host's threads -------------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Splits the programs of one launch over the caller's thread and workers.
+// LLVM's pools put each task into a queue of heap-allocated functions and leave
+// the caller idle; a launch takes some hundred microseconds and must allocate
+// nothing, so this pool has one job at a time and no queue.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_JIT_THREADPOOL_H
+#define NIBBLE_JIT_THREADPOOL_H
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace nibble {
+
+/// A fixed number of threads.
+class ThreadPool {
+public:
+  using Body = llvm::function_ref<void(int64_t first, int64_t end)>;
+
+  /// `threads` counts the caller's.
+  explicit ThreadPool(unsigned threads);
+  ~ThreadPool();
+
+  /// The pool of the process: a thread for each processor it may run on.
+  static ThreadPool &shared();
+
+  /// Calls `body` for ranges that make up [0, count), on this thread and the
+  /// workers, and returns when all are done. While another thread's job runs,
+  /// this thread does all of it alone.
+  void run(int64_t count, Body body);
+
+private:
+  void work();
+  void takeRanges();
+
+  std::vector<std::thread> workers;
+  std::mutex jobMutex; // held by the thread whose job it is
+  // The job, written before `generation` is advanced.
+  const Body *body = nullptr;
+  int64_t count = 0, step = 1;
+  std::atomic<int64_t> next = 0;
+  std::atomic<unsigned> running = 0;
+  std::atomic<uint64_t> generation = 0;
+  std::atomic<bool> stopping = false;
+  std::mutex sleepMutex;
+  std::condition_variable wake;
+};
+
+} // namespace nibble
+
+#endif // NIBBLE_JIT_THREADPOOL_H

@@ -1,0 +1,82 @@
+//===- Model/Layer.cpp - One quantized linear layer, in memory -------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Layer.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Model/Layer.h"
+
+using namespace nibble;
+using namespace nibble::model;
+
+static Status invalid(const std::string &message) {
+  return Status(ErrorCode::InvalidArgument, message);
+}
+
+static std::string text(int64_t number) { return std::to_string(number); }
+
+/// Extents above this are refused, so that products of two fit 63 bits.
+static constexpr int64_t maxExtent = int64_t(1) << 31;
+
+Result<int64_t> model::checkSizes(int64_t bits, int64_t groupSize,
+                                  int64_t inFeatures, int64_t outFeatures) {
+  if (bits != 2 && bits != 4 && bits != 8)
+    return Status(ErrorCode::Unsupported,
+                  "bits is " + text(bits) + "; nibble takes 2, 4 and 8");
+  int64_t perWord = 32 / bits;
+  for (auto [name, value] : {std::pair("infeatures", inFeatures),
+                             std::pair("outfeatures", outFeatures)})
+    if (value < 1 || value > maxExtent || value % perWord != 0)
+      return invalid(std::string(name) + " is " + text(value) +
+                     "; it must be a positive multiple of " + text(perWord) +
+                     ", the codes of a word of " + text(bits) + " bits");
+  if (groupSize == -1)
+    return inFeatures;
+  if (groupSize < 1 || inFeatures % groupSize != 0)
+    return invalid("groupsize is " + text(groupSize) +
+                   "; it must be -1 or divide infeatures, " + text(inFeatures));
+  return groupSize;
+}
+
+Status model::checkLayer(Layer &layer) {
+  Result<int64_t> groupSize =
+      checkSizes(layer.bits, layer.groupSize, layer.inFeatures,
+                 layer.outFeatures);
+  if (!groupSize.ok())
+    return groupSize.status();
+  layer.groupSize = *groupSize;
+  int64_t perWord = codesPerWord(layer.bits);
+  if (layer.groups != layer.inFeatures / layer.groupSize)
+    return invalid("there are " + text(layer.groups) + " groups; groupsize " +
+                   text(layer.groupSize) + " and infeatures " +
+                   text(layer.inFeatures) + " need " +
+                   text(layer.inFeatures / layer.groupSize));
+  auto check = [](const char *name, size_t has, int64_t needs) {
+    return static_cast<int64_t>(has) == needs
+               ? Status()
+               : invalid(std::string(name) + " has " + text(has) +
+                         " elements, expected " + text(needs));
+  };
+  for (Status status :
+       {check("qweight", layer.qweight.size(),
+              layer.inFeatures / perWord * layer.outFeatures),
+        check("qzeros", layer.qzeros.size(),
+              layer.groups * (layer.outFeatures / perWord)),
+        check("scales", layer.scales.size(), layer.groups * layer.outFeatures),
+        check("g_idx", layer.gIdx.size(), layer.inFeatures),
+        check("bias", layer.bias.size(),
+              layer.bias.empty() ? 0 : layer.outFeatures)})
+    if (!status.ok())
+      return status;
+  layer.actOrder = false;
+  for (int64_t k = 0; k < layer.inFeatures; ++k) {
+    if (layer.gIdx[k] < 0 || layer.gIdx[k] >= layer.groups)
+      return invalid("g_idx[" + text(k) + "] is " + text(layer.gIdx[k]) +
+                     "; there are " + text(layer.groups) + " groups");
+    layer.actOrder |= layer.gIdx[k] != k / layer.groupSize;
+  }
+  return Status();
+}

@@ -1,0 +1,171 @@
+//===- Model/Pack.cpp - Codes from and to words ----------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Pack.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Model/Pack.h"
+#include "Support/Half.h"
+#include <algorithm>
+#include <cmath>
+
+using namespace nibble;
+using namespace nibble::model;
+
+static Status invalid(const std::string &message) {
+  return Status(ErrorCode::InvalidArgument, message);
+}
+
+/// Adds `code` at place `i` of the line of words that begins at `words` and
+/// goes on every `stride` words.
+static void putCode(int32_t *words, int64_t stride, int bits, int64_t i,
+                    uint32_t code) {
+  int64_t perWord = codesPerWord(bits);
+  int32_t &word = words[i / perWord * stride];
+  word = static_cast<int32_t>(static_cast<uint32_t>(word) |
+                              code << (bits * (i % perWord)));
+}
+
+static uint32_t getCode(const int32_t *words, int64_t stride, int bits,
+                        int64_t i) {
+  int64_t perWord = codesPerWord(bits);
+  return static_cast<uint32_t>(words[i / perWord * stride]) >>
+             (bits * (i % perWord)) &
+         maxCode(bits);
+}
+
+Result<Layer> model::emptyLayer(int64_t bits, int64_t groupSize,
+                                int64_t inFeatures, int64_t outFeatures,
+                                bool bias) {
+  Result<int64_t> rows = checkSizes(bits, groupSize, inFeatures, outFeatures);
+  if (!rows.ok())
+    return rows.status();
+  Layer layer;
+  layer.bits = static_cast<int>(bits);
+  layer.groupSize = *rows;
+  layer.inFeatures = inFeatures;
+  layer.outFeatures = outFeatures;
+  layer.groups = inFeatures / *rows;
+  int64_t perWord = codesPerWord(layer.bits);
+  layer.qweight.resize(inFeatures / perWord * outFeatures);
+  layer.qzeros.resize(layer.groups * (outFeatures / perWord));
+  layer.scales.resize(layer.groups * outFeatures);
+  layer.bias.resize(bias ? outFeatures : 0);
+  for (int64_t k = 0; k < inFeatures; ++k)
+    layer.gIdx.push_back(static_cast<int32_t>(k / *rows));
+  return layer;
+}
+
+Status model::packLayer(Layer &target, llvm::ArrayRef<float> weight,
+                        llvm::ArrayRef<float> scales,
+                        llvm::ArrayRef<float> zeros,
+                        llvm::ArrayRef<int32_t> gIdx,
+                        llvm::ArrayRef<float> bias) {
+  Result<Layer> made = emptyLayer(target.bits, target.groupSize,
+                                  target.inFeatures, target.outFeatures,
+                                  !bias.empty());
+  if (!made.ok())
+    return made.status();
+  Layer &layer = *made;
+  int64_t K = layer.inFeatures, N = layer.outFeatures, G = layer.groups;
+  auto check = [](const char *name, size_t has, int64_t needs) {
+    return static_cast<int64_t>(has) == needs
+               ? Status()
+               : invalid(std::string(name) + " has " + std::to_string(has) +
+                         " elements, expected " + std::to_string(needs));
+  };
+  for (Status status : {check("weight", weight.size(), N * K),
+                        check("scales", scales.size(), N * G),
+                        check("zeros", zeros.size(), N * G),
+                        check("g_idx", gIdx.size(), gIdx.empty() ? 0 : K),
+                        check("bias", bias.size(), bias.empty() ? 0 : N)})
+    if (!status.ok())
+      return status;
+  if (!gIdx.empty())
+    layer.gIdx = gIdx.vec();
+  if (Status status = checkLayer(layer); !status.ok())
+    return status;
+
+  float maxq = static_cast<float>(maxCode(layer.bits));
+  int64_t zeroWords = N / codesPerWord(layer.bits);
+  for (int64_t n = 0; n < N; ++n)
+    for (int64_t g = 0; g < G; ++g) {
+      auto at = [&](const char *name) {
+        return std::string(name) + "[" + std::to_string(n) + ", " +
+               std::to_string(g) + "] is ";
+      };
+      float zero = zeros[n * G + g];
+      if (!(zero >= 0 && zero <= maxq) || zero != std::rint(zero))
+        return invalid(at("zeros") + std::to_string(zero) +
+                       "; a zero point is a whole number in [0, " +
+                       std::to_string(maxCode(layer.bits)) + "]");
+      uint16_t scale = floatToHalf(scales[n * G + g]);
+      if (!std::isfinite(halfToFloat(scale)) || halfToFloat(scale) == 0)
+        return invalid(at("scales") + std::to_string(scales[n * G + g]) +
+                       ", which fp16 does not hold as a number other than 0");
+      layer.scales[g * N + n] = scale;
+      // A zero point of 0 is stored as maxq, which decodes to 0.
+      putCode(&layer.qzeros[g * zeroWords], 1, layer.bits, n,
+              (static_cast<uint32_t>(zero) - 1) & maxCode(layer.bits));
+    }
+  for (int64_t n = 0; n < N; ++n)
+    for (int64_t k = 0; k < K; ++k) {
+      int64_t g = layer.gIdx[k];
+      float shifted = weight[n * K + k] + zeros[n * G + g] * scales[n * G + g];
+      float code = std::rint(shifted / halfToFloat(layer.scales[g * N + n]));
+      if (code != code)
+        return invalid("weight[" + std::to_string(n) + ", " +
+                       std::to_string(k) + "] is not a number");
+      putCode(&layer.qweight[n], N, layer.bits, k,
+              static_cast<uint32_t>(std::clamp(code, 0.0f, maxq)));
+    }
+  for (size_t n = 0; n < bias.size(); ++n)
+    layer.bias[n] = floatToHalf(bias[n]);
+  target = std::move(layer);
+  return Status();
+}
+
+void model::fitScales(llvm::ArrayRef<float> weight, int64_t inFeatures,
+                      int64_t outFeatures, int bits, int64_t groupSize,
+                      bool symmetric, std::vector<float> &scales,
+                      std::vector<float> &zeros) {
+  int64_t groups = inFeatures / groupSize;
+  float maxq = static_cast<float>(maxCode(bits));
+  for (int64_t n = 0; n < outFeatures; ++n)
+    for (int64_t g = 0; g < groups; ++g) {
+      float low = 0, high = 0;
+      for (float w : weight.slice(n * inFeatures + g * groupSize, groupSize)) {
+        low = std::min(low, w);
+        high = std::max(high, w);
+      }
+      if (symmetric) {
+        high = std::max(high, -low);
+        low = -high;
+      }
+      // The smallest normal fp16 number, so that the scale of a group of zeros
+      // is a number too.
+      float scale = std::max((high - low) / maxq, 0x1p-14f);
+      scales.push_back(scale);
+      zeros.push_back(symmetric ? (maxq + 1) / 2
+                                : std::clamp(std::rint(-low / scale), 0.0f,
+                                             maxq));
+    }
+}
+
+void model::weightColumn(const Layer &layer, int64_t n,
+                         llvm::MutableArrayRef<double> w) {
+  int64_t N = layer.outFeatures;
+  int64_t zeroWords = N / codesPerWord(layer.bits);
+  for (int64_t k = 0; k < layer.inFeatures; ++k) {
+    int64_t g = layer.gIdx[k];
+    int code = static_cast<int>(getCode(&layer.qweight[n], N, layer.bits, k));
+    uint32_t stored =
+        getCode(&layer.qzeros[g * zeroWords], 1, layer.bits, n);
+    int zero = static_cast<int>((stored + 1) & maxCode(layer.bits));
+    w[k] = static_cast<double>(code - zero) *
+           static_cast<double>(halfToFloat(layer.scales[g * N + n]));
+  }
+}
