@@ -19,7 +19,7 @@ static Status invalid(const std::string &message) {
 static std::string text(int64_t number) { return std::to_string(number); }
 
 /// Extents above this are refused, so that products of two fit 63 bits.
-static constexpr int64_t maxExtent = int64_t(1) << 31;
+static constexpr int64_t maxExtent = int64_t(1) << 30;
 
 Result<int64_t> model::checkSizes(int64_t bits, int64_t groupSize,
                                   int64_t inFeatures, int64_t outFeatures) {

@@ -1,0 +1,152 @@
+//===- nibble/QuantLinear.h - A linear layer with packed weights -----------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// y = x W + bias, where W is [K, N] in GPTQ's packing (K = infeatures,
+// N = outfeatures, P = 32 / bits codes a word, maxq = 2^bits - 1):
+//
+//   W[k, n] = (q[k, n] - z[g, n]) * scales[g, n]       with g = g_idx[k]
+//   q[k, n] = (qweight[k / P, n] >> bits * (k mod P)) & maxq
+//   z[g, n] = (((qzeros[g, n / P] >> bits * (n mod P)) & maxq) + 1) & maxq
+//
+//   Result<QuantLinear> layer = QuantLinear::load("model/", "layers.0.up_proj");
+//   if (!layer.ok()) ...layer.status().message()...
+//   Status status = layer->forward(
+//       TensorView::dense(x, DType::F16, {batch, tokens, layer->inFeatures()}),
+//       TensorView::dense(y, DType::F16, {batch, tokens, layer->outFeatures()}));
+//
+// A kernel is compiled when a layer first needs it, once in a process for all
+// layers of the same kind; prepare() does so ahead of the first call.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_QUANTLINEAR_H
+#define NIBBLE_QUANTLINEAR_H
+
+#include "nibble/Compiler.h"
+#include "nibble/Export.h"
+#include "nibble/Status.h"
+#include "nibble/Tensor.h"
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace nibble {
+
+/// A layer's arrays as checkpoints hold them. nibble copies them.
+struct QuantLinearArrays {
+  /// 2, 4 or 8.
+  int bits = 4;
+  /// Rows of a group, a divisor of K; -1 for one group of all rows.
+  int64_t groupSize = -1;
+  /// i32 [K / P, N].
+  TensorView qweight;
+  /// i32 [G, N / P], zero points minus one.
+  TensorView qzeros;
+  /// f16 [G, N].
+  TensorView scales;
+  /// i32 [K], each in [0, G), in any order; without it row k is in group
+  /// k / groupSize.
+  std::optional<TensorView> gIdx;
+  /// f16 [N].
+  std::optional<TensorView> bias;
+};
+
+/// How a layer is held and run.
+struct QuantLinearOptions {
+  /// `cpu`, or `auto`: the best there is.
+  std::string device = "auto";
+  /// For load(): how zero points are stored, `gptq` (minus one) or `gptq_v2`
+  /// (as they are), against what the checkpoint says; empty believes it.
+  std::string format;
+};
+
+/// Scratch memory for one call of forward(), the caller's.
+struct Workspace {
+  void *data = nullptr;
+  size_t bytes = 0;
+};
+
+/// A quantized linear layer. Copies share the weights. Any number of threads
+/// may call forward() at a time, each with memory of its own.
+class NIBBLE_EXPORT QuantLinear {
+public:
+  /// A layer of `arrays`. Errors name the array: a wrong type or shape, a
+  /// g_idx outside [0, G), bits or a group size that nibble does not take.
+  static Result<QuantLinear> create(const QuantLinearArrays &arrays,
+                                    const QuantLinearOptions &options = {});
+
+  /// An empty layer, zeros everywhere, to be filled by pack().
+  static Result<QuantLinear> empty(int bits, int64_t groupSize,
+                                   int64_t inFeatures, int64_t outFeatures,
+                                   bool bias,
+                                   const QuantLinearOptions &options = {});
+
+  /// Layer `prefix` of the checkpoint in `folder`: its tensors are
+  /// `prefix`.qweight, .qzeros, .scales, and .g_idx and .bias if they exist.
+  static Result<QuantLinear> load(const std::string &folder,
+                                  const std::string &prefix,
+                                  const QuantLinearOptions &options = {});
+
+  /// Quantizes a full-precision layer into this one, whose sizes, bits and
+  /// groups stay: q = round((w + zero * scale) / fp16(scale)), clamped to
+  /// [0, maxq]. All floating-point arrays may be f16, bf16 or f32.
+  ///   weight [N, K]; scales, zeros [N, G], zeros whole numbers in [0, maxq];
+  ///   gIdx i32 [K] or nothing; bias [N] or nothing.
+  /// On an error the layer is as it was. Not to be called while forward()
+  /// runs; copies of the layer made before keep the old weights.
+  Status pack(const TensorView &weight, const TensorView &scales,
+              const TensorView &zeros, const std::optional<TensorView> &gIdx,
+              const std::optional<TensorView> &bias);
+
+  /// y = x W + bias.
+  ///   x [..., K], f16, bf16 or f32, with any strides; f32 is rounded to f16.
+  ///   y [..., N], f16 (bf16 if x is), with the leading extents of x and with
+  ///   neighbours along N next to each other. y shares no memory with x.
+  /// Leading extents may be 0. On the CPU, `stream` is ignored, and the call
+  /// returns when y is written; the caller's thread and a pool compute.
+  /// Allocates nothing once the kernel for this type and number of rows is
+  /// compiled (see prepare()). `workspace` may be empty where workspaceSize()
+  /// says 0 for x, or if reserveWorkspace() was called for `stream`.
+  Status forward(const TensorView &x, const TensorView &y,
+                 void *stream = nullptr, Workspace workspace = {}) const;
+
+  /// The bytes that forward() needs for up to `maxRows` rows (the product of
+  /// the leading extents) of any type and strides.
+  size_t workspaceSize(int64_t maxRows) const;
+  /// The same for `x` as it is: 0 if its neighbours along K are next to each
+  /// other.
+  size_t workspaceSize(const TensorView &x) const;
+  /// Holds workspaceSize(maxRows) bytes for calls on `stream`.
+  Status reserveWorkspace(int64_t maxRows, void *stream = nullptr);
+
+  /// Compiles the kernel for `rows` rows of type `type`, if no layer of the
+  /// same kind has, and describes it. It lives as long as the layer.
+  Result<const CompiledKernel *> prepare(DType type, int64_t rows) const;
+
+  /// The packed weights in the checkpoint's order, i32 [K / P, N]; they belong
+  /// to the layer.
+  TensorView weight() const;
+
+  int bits() const;
+  /// Rows of a group; K for a layer of one group.
+  int64_t groupSize() const;
+  int64_t inFeatures() const;
+  int64_t outFeatures() const;
+  /// True if g_idx is anything but k / groupSize.
+  bool actOrder() const;
+  bool hasBias() const;
+  /// `cpu`.
+  const std::string &device() const;
+
+private:
+  struct State;
+  explicit QuantLinear(std::shared_ptr<State> state)
+      : state(std::move(state)) {}
+  std::shared_ptr<State> state;
+};
+
+} // namespace nibble
+
+#endif // NIBBLE_QUANTLINEAR_H

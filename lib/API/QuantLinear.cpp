@@ -1,0 +1,301 @@
+//===- API/QuantLinear.cpp - A linear layer with packed weights ------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Making, filling and describing layers; Forward.cpp runs them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "nibble/QuantLinear.h"
+#include "API/State.h"
+#include "Jit/KernelCache.h"
+#include "Model/Checkpoint.h"
+#include "Model/Pack.h"
+#include "Support/Half.h"
+#include <cstring>
+
+using namespace nibble;
+
+static Status invalid(const std::string &message) {
+  return Status(ErrorCode::InvalidArgument, message);
+}
+
+//===----------------------------------------------------------------------===//
+// The caller's arrays
+//===----------------------------------------------------------------------===//
+
+/// Checks that `array` is dense, of a rank and with memory; gives its elements.
+static Result<int64_t> checkDense(const char *name, const TensorView &array,
+                                  size_t rank) {
+  if (array.shape.size() != rank)
+    return invalid(std::string(name) + " has " +
+                   std::to_string(array.shape.size()) +
+                   " extents, expected " + std::to_string(rank));
+  int64_t elements = 1;
+  for (int64_t extent : array.shape)
+    if (extent < 0 || __builtin_mul_overflow(elements, extent, &elements))
+      return invalid(std::string(name) + " has extent " +
+                     std::to_string(extent));
+  TensorView dense = TensorView::dense(array.data, array.type, array.shape);
+  for (size_t dim = 0; !array.strides.empty() && dim < rank; ++dim)
+    if (array.strides.size() != rank ||
+        array.strides[dim] != dense.stride(dim))
+      return invalid(std::string(name) + " is not dense in row-major order");
+  if (elements != 0 && !array.data)
+    return invalid(std::string(name) + " has no memory");
+  return elements;
+}
+
+/// Copies `array`, which must hold elements of type `type`.
+template <typename T>
+static Status copyArray(const char *name, const TensorView &array, DType type,
+                        size_t rank, std::vector<T> &into) {
+  if (array.type != type)
+    return invalid(std::string(name) + " has elements of type " +
+                   dtypeName(array.type) + ", expected " + dtypeName(type));
+  Result<int64_t> elements = checkDense(name, array, rank);
+  if (!elements.ok())
+    return elements.status();
+  into.resize(*elements);
+  if (*elements)
+    std::memcpy(into.data(), array.data, *elements * sizeof(T));
+  return Status();
+}
+
+/// Copies `array` of any floating-point type as floats.
+static Status copyFloats(const char *name, const TensorView &array, size_t rank,
+                         std::vector<float> &into) {
+  if (array.type == DType::F32)
+    return copyArray(name, array, DType::F32, rank, into);
+  if (array.type == DType::I32)
+    return invalid(std::string(name) + " has elements of type i32, expected "
+                                       "f16, bf16 or f32");
+  std::vector<uint16_t> halves;
+  if (Status status = copyArray(name, array, array.type, rank, halves);
+      !status.ok())
+    return status;
+  for (uint16_t bits : halves)
+    into.push_back(array.type == DType::F16 ? halfToFloat(bits)
+                                            : bfloatToFloat(bits));
+  return Status();
+}
+
+//===----------------------------------------------------------------------===//
+// Making
+//===----------------------------------------------------------------------===//
+
+static Status checkDevice(const std::string &device) {
+  if (device == "auto" || device == "cpu")
+    return Status();
+  return Status(ErrorCode::Unsupported,
+                "device '" + device + "'; this build runs on cpu");
+}
+
+Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
+                                        const QuantLinearOptions &options) {
+  if (Status status = checkDevice(options.device); !status.ok())
+    return status;
+  auto state = std::make_shared<State>();
+  model::Layer &layer = state->layer;
+  Status status = copyArray("qweight", arrays.qweight, DType::I32, 2,
+                            layer.qweight);
+  if (status.ok())
+    status = copyArray("qzeros", arrays.qzeros, DType::I32, 2, layer.qzeros);
+  if (status.ok())
+    status = copyArray("scales", arrays.scales, DType::F16, 2, layer.scales);
+  if (status.ok() && arrays.gIdx)
+    status = copyArray("g_idx", *arrays.gIdx, DType::I32, 1, layer.gIdx);
+  if (status.ok() && arrays.bias)
+    status = copyArray("bias", *arrays.bias, DType::F16, 1, layer.bias);
+  if (!status.ok())
+    return status;
+
+  if (arrays.bits != 2 && arrays.bits != 4 && arrays.bits != 8)
+    return Status(ErrorCode::Unsupported,
+                  "bits is " + std::to_string(arrays.bits) +
+                      "; nibble takes 2, 4 and 8");
+  layer.bits = arrays.bits;
+  int64_t perWord = model::codesPerWord(layer.bits);
+  layer.inFeatures = arrays.qweight.shape[0] * perWord;
+  layer.outFeatures = arrays.qweight.shape[1];
+  layer.groupSize = arrays.groupSize;
+  layer.groups = arrays.scales.shape[0];
+  for (auto [name, array, columns] :
+       {std::tuple("qzeros", &arrays.qzeros, layer.outFeatures / perWord),
+        std::tuple("scales", &arrays.scales, layer.outFeatures)})
+    if (array->shape[0] != layer.groups || array->shape[1] != columns)
+      return invalid(std::string(name) + " is " +
+                     std::to_string(array->shape[0]) + " x " +
+                     std::to_string(array->shape[1]) + ", expected " +
+                     std::to_string(layer.groups) + " x " +
+                     std::to_string(columns));
+  Result<int64_t> rows = model::checkSizes(
+      layer.bits, layer.groupSize, layer.inFeatures, layer.outFeatures);
+  if (!rows.ok())
+    return rows.status();
+  if (!arrays.gIdx)
+    for (int64_t k = 0; k < layer.inFeatures; ++k)
+      layer.gIdx.push_back(static_cast<int32_t>(k / *rows));
+  if (status = model::checkLayer(layer); !status.ok())
+    return status;
+  return QuantLinear(std::move(state));
+}
+
+Result<QuantLinear> QuantLinear::empty(int bits, int64_t groupSize,
+                                       int64_t inFeatures, int64_t outFeatures,
+                                       bool bias,
+                                       const QuantLinearOptions &options) {
+  if (Status status = checkDevice(options.device); !status.ok())
+    return status;
+  Result<model::Layer> layer =
+      model::emptyLayer(bits, groupSize, inFeatures, outFeatures, bias);
+  if (!layer.ok())
+    return layer.status();
+  auto state = std::make_shared<State>();
+  state->layer = std::move(*layer);
+  return QuantLinear(std::move(state));
+}
+
+Result<QuantLinear> QuantLinear::load(const std::string &folder,
+                                      const std::string &prefix,
+                                      const QuantLinearOptions &options) {
+  if (Status status = checkDevice(options.device); !status.ok())
+    return status;
+  std::optional<model::ZeroFormat> format;
+  if (options.format == "gptq")
+    format = model::ZeroFormat::V1;
+  else if (options.format == "gptq_v2")
+    format = model::ZeroFormat::V2;
+  else if (!options.format.empty())
+    return invalid("format is '" + options.format +
+                   "', expected gptq or gptq_v2");
+  Result<model::Checkpoint> checkpoint =
+      model::Checkpoint::open(folder, format);
+  if (!checkpoint.ok())
+    return checkpoint.status();
+  Result<model::Layer> layer = checkpoint->load(prefix);
+  if (!layer.ok())
+    return layer.status();
+  auto state = std::make_shared<State>();
+  state->layer = std::move(*layer);
+  return QuantLinear(std::move(state));
+}
+
+Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
+                         const TensorView &zeros,
+                         const std::optional<TensorView> &gIdx,
+                         const std::optional<TensorView> &bias) {
+  const model::Layer &old = state->layer;
+  std::vector<float> w, s, z, b;
+  std::vector<int32_t> groups;
+  Status status = copyFloats("weight", weight, 2, w);
+  if (status.ok())
+    status = copyFloats("scales", scales, 2, s);
+  if (status.ok())
+    status = copyFloats("zeros", zeros, 2, z);
+  if (status.ok() && gIdx)
+    status = copyArray("g_idx", *gIdx, DType::I32, 1, groups);
+  if (status.ok() && bias)
+    status = copyFloats("bias", *bias, 1, b);
+  if (!status.ok())
+    return status;
+  for (auto [name, array, columns] :
+       {std::tuple("weight", &weight, old.inFeatures),
+        std::tuple("scales", &scales, old.groups),
+        std::tuple("zeros", &zeros, old.groups)})
+    if (array->shape[0] != old.outFeatures || array->shape[1] != columns)
+      return invalid(std::string(name) + " is " +
+                     std::to_string(array->shape[0]) + " x " +
+                     std::to_string(array->shape[1]) + ", expected " +
+                     std::to_string(old.outFeatures) + " x " +
+                     std::to_string(columns));
+  if (bias.has_value() == old.bias.empty())
+    return invalid(bias ? "bias is given, but the layer has none"
+                        : "bias is missing, and the layer has one");
+  // Act-order may change, and with it the kernels: a new state.
+  auto made = std::make_shared<State>();
+  made->device = state->device;
+  model::Layer &layer = made->layer;
+  layer.bits = old.bits;
+  layer.groupSize = old.groupSize;
+  layer.inFeatures = old.inFeatures;
+  layer.outFeatures = old.outFeatures;
+  if (status = model::packLayer(layer, w, s, z, groups, b); !status.ok())
+    return status;
+  {
+    std::lock_guard lock(state->mutex);
+    made->workspaces = state->workspaces;
+  }
+  state = std::move(made);
+  return Status();
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels and workspaces
+//===----------------------------------------------------------------------===//
+
+Result<const LoadedKernel *> QuantLinear::State::kernelFor(DType type,
+                                                           int64_t rows) {
+  int bucket = bucketOf(rows);
+  auto &slot = kernels[static_cast<int>(type) * bucketCount + bucket];
+  if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
+    return found;
+  Result<std::shared_ptr<const LoadedKernel>> loaded =
+      findOrCompile(hostRequest(layer, type, bucket));
+  if (!loaded.ok())
+    return loaded.status();
+  std::lock_guard lock(mutex);
+  owned.push_back(*loaded);
+  slot.store(loaded->get(), std::memory_order_release);
+  return loaded->get();
+}
+
+Result<const CompiledKernel *> QuantLinear::prepare(DType type,
+                                                    int64_t rows) const {
+  if (type == DType::I32)
+    return invalid("x has elements of type i32, expected f16, bf16 or f32");
+  if (rows < 1)
+    return invalid("the number of rows is " + std::to_string(rows) +
+                   ", expected at least 1");
+  Result<const LoadedKernel *> kernel = state->kernelFor(type, rows);
+  if (!kernel.ok())
+    return kernel.status();
+  return &(*kernel)->compiled();
+}
+
+size_t QuantLinear::workspaceSize(int64_t maxRows) const {
+  return static_cast<size_t>(std::max<int64_t>(maxRows, 0)) *
+         state->layer.inFeatures * dtypeSize(DType::F32);
+}
+
+Workspace QuantLinear::State::reserved(void *stream) {
+  std::lock_guard lock(mutex);
+  auto found = workspaces.find(stream);
+  if (found == workspaces.end())
+    return {};
+  return {found->second.data(), found->second.size()};
+}
+
+Status QuantLinear::reserveWorkspace(int64_t maxRows, void *stream) {
+  if (maxRows < 0)
+    return invalid("the number of rows is " + std::to_string(maxRows));
+  std::lock_guard lock(state->mutex);
+  state->workspaces[stream].resize(workspaceSize(maxRows));
+  return Status();
+}
+
+TensorView QuantLinear::weight() const {
+  const model::Layer &layer = state->layer;
+  return TensorView::dense(
+      layer.qweight.data(), DType::I32,
+      {layer.inFeatures / model::codesPerWord(layer.bits), layer.outFeatures});
+}
+
+int QuantLinear::bits() const { return state->layer.bits; }
+int64_t QuantLinear::groupSize() const { return state->layer.groupSize; }
+int64_t QuantLinear::inFeatures() const { return state->layer.inFeatures; }
+int64_t QuantLinear::outFeatures() const { return state->layer.outFeatures; }
+bool QuantLinear::actOrder() const { return state->layer.actOrder; }
+bool QuantLinear::hasBias() const { return !state->layer.bias.empty(); }
+const std::string &QuantLinear::device() const { return state->device; }

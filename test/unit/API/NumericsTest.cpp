@@ -1,0 +1,145 @@
+//===- NumericsTest.cpp - Every kind of layer against float64 --------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// bits x group sizes x act-order x bias x types x ragged M, N, K x strides on
+// the host schedule. The inputs differ from run to run; NIBBLE_TEST_SEED
+// repeats one.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestLayer.h"
+#include "llvm/ADT/ArrayRef.h"
+#include <gtest/gtest.h>
+
+using namespace nibble;
+using namespace nibble::test;
+
+namespace {
+
+/// What the results are checked at: fp16's own rounding is 2.8e-4, bf16's 8
+/// times that.
+constexpr double fp16Tolerance = 4e-4, bf16Tolerance = 3.2e-3;
+
+unsigned seed() {
+  static unsigned value = [] {
+    const char *given = std::getenv("NIBBLE_TEST_SEED");
+    return given ? static_cast<unsigned>(std::atoi(given))
+                 : std::random_device()();
+  }();
+  return value;
+}
+
+/// Strides of x: dense, rows apart, every second element.
+enum class Layout { Dense, Padded, Strided };
+
+struct Case {
+  int64_t M;
+  DType type;
+  Layout layout;
+};
+
+/// Runs `layer` on one case and checks every element's share of the error.
+void check(const QuantLinear &layer, const std::vector<double> &weights,
+           const model::Layer &model, Case c, std::mt19937 &random,
+           int &cases) {
+  int64_t K = layer.inFeatures(), N = layer.outFeatures(), M = c.M;
+  int64_t step = c.layout == Layout::Strided ? 2 : 1;
+  int64_t xRow = c.layout == Layout::Padded ? K + 24 : K * step;
+  int64_t yRow = c.layout == Layout::Dense ? N : N + 5;
+  size_t size = dtypeSize(c.type);
+  constexpr uint16_t untouched = 0x7bcd;
+  std::vector<char> x(M * xRow * size + size);
+  std::vector<uint16_t> y(M * yRow + 1, untouched);
+  std::vector<double> exact(M * K);
+  std::normal_distribution<float> normal;
+  // Elements between x's own must not be read: they are not numbers.
+  for (int64_t i = 0; i < M * xRow; ++i)
+    storeNumber(c.type, NAN, x.data(), i);
+  for (int64_t m = 0; m < M; ++m)
+    for (int64_t k = 0; k < K; ++k)
+      exact[m * K + k] = storeNumber(c.type, normal(random), x.data(),
+                                     m * xRow + k * step);
+  TensorView xView{x.data(), c.type, {M, K}, {xRow, step}};
+  TensorView yView{y.data(), c.type == DType::BF16 ? DType::BF16 : DType::F16,
+                   {M, N}, {yRow, 1}};
+  std::vector<char> scratch(layer.workspaceSize(xView));
+  Status status = layer.forward(xView, yView, nullptr,
+                                {scratch.data(), scratch.size()});
+  ASSERT_TRUE(status.ok()) << status.message();
+
+  Error error;
+  for (int64_t m = 0; m < M; ++m) {
+    for (int64_t n = 0; n < N; ++n) {
+      double sum = model.bias.empty() ? 0 : halfToFloat(model.bias[n]);
+      for (int64_t k = 0; k < K; ++k)
+        sum += exact[m * K + k] * weights[n * K + k];
+      uint16_t bits = y[m * yRow + n];
+      error.add(c.type == DType::BF16 ? bfloatToFloat(bits)
+                                      : halfToFloat(bits),
+                sum);
+    }
+    for (int64_t n = N; n < yRow; ++n)
+      ASSERT_EQ(y[m * yRow + n], untouched) << "written beyond row " << m;
+  }
+  EXPECT_EQ(y.back(), untouched) << "written beyond y";
+  EXPECT_LE(error.relative(),
+            c.type == DType::BF16 ? bf16Tolerance : fp16Tolerance)
+      << "bits " << layer.bits() << " group " << layer.groupSize() << " K "
+      << K << " N " << N << " M " << M << " type " << dtypeName(c.type)
+      << " act-order " << layer.actOrder() << " bias " << layer.hasBias();
+  ++cases;
+}
+
+void sweep(int bits) {
+  SCOPED_TRACE("NIBBLE_TEST_SEED=" + std::to_string(seed()));
+  std::mt19937 random(seed() + bits);
+  int64_t P = 32 / bits;
+  // Whole blocks; N ragged; K ragged; both; smallest.
+  struct Shape {
+    int64_t K, N, groupSize;
+  };
+  const Shape shapes[] = {
+      {256, 256, 32},      {256, 256, 64},          {256, 256, 128},
+      {256, 256, -1},      {384, 16 * 13, 128},     {16 * 11, 256, 16},
+      {16 * 7, 16 * 5, -1}, {P * 5, P * 9, P},      {P, P, -1},
+      {160, 512 + 48, 80},
+  };
+  int cases = 0;
+  for (const Shape &shape : shapes)
+    for (Groups groups : {Groups::None, Groups::InOrder, Groups::Shuffled})
+      for (bool bias : {false, true}) {
+        // Every other combination, but all kinds of groups for all shapes.
+        if (bias != ((&shape - shapes) % 2 == 1) && groups != Groups::Shuffled)
+          continue;
+        model::Layer model = randomLayer(random, bits, shape.groupSize, shape.K,
+                                         shape.N, groups, bias);
+        Result<QuantLinear> layer =
+            QuantLinear::create(arraysOf(model, groups != Groups::None));
+        ASSERT_TRUE(layer.ok()) << layer.status().message();
+        std::vector<double> weights(shape.N * shape.K);
+        for (int64_t n = 0; n < shape.N; ++n)
+          model::weightColumn(
+              model, n,
+              llvm::MutableArrayRef(weights).slice(n * shape.K, shape.K));
+        for (Case c : {Case{1, DType::F16, Layout::Dense},
+                       Case{3, DType::F16, Layout::Padded},
+                       Case{5, DType::F16, Layout::Strided},
+                       Case{37, DType::F16, Layout::Padded},
+                       Case{1, DType::F32, Layout::Strided},
+                       Case{1, DType::BF16, Layout::Dense}})
+          check(*layer, weights, model, c, random, cases);
+        if (groups == Groups::Shuffled && bias)
+          check(*layer, weights, model, {18, DType::BF16, Layout::Padded},
+                random, cases);
+      }
+  std::printf("%d cases\n", cases);
+  EXPECT_GE(cases, 170);
+}
+
+TEST(Numerics, Bits2) { sweep(2); }
+TEST(Numerics, Bits4) { sweep(4); }
+TEST(Numerics, Bits8) { sweep(8); }
+
+} // namespace
