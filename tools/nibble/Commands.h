@@ -18,10 +18,14 @@ namespace nibble::tool {
 /// The options that `--help` lists.
 extern llvm::cl::OptionCategory category;
 
-extern llvm::cl::SubCommand compileCommand;
+extern llvm::cl::SubCommand compileCommand, inspectCommand, quantizeCommand,
+    runCommand;
 
 /// Each runs its command after the options are read.
 Status runCompile();
+Status runInspect();
+Status runQuantize();
+Status runRun();
 
 /// Writes `bytes` to file `path`, all or nothing; `-` is standard output.
 Status writeOutput(llvm::StringRef path, llvm::StringRef bytes);

@@ -35,6 +35,9 @@ struct Command {
 int main(int argc, char **argv) {
   const Command commands[] = {
       {tool::compileCommand, tool::runCompile},
+      {tool::inspectCommand, tool::runInspect},
+      {tool::quantizeCommand, tool::runQuantize},
+      {tool::runCommand, tool::runRun},
   };
   cl::HideUnrelatedOptions(tool::category);
   for (const Command &command : commands)

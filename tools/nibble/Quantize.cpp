@@ -1,0 +1,213 @@
+//===- Quantize.cpp - nibble quantize --------------------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Writes a GPTQ checkpoint by rounding to nearest, without calibration: for
+// having something to run, not for the best accuracy.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Commands.h"
+#include "Model/Pack.h"
+#include "Model/TensorFiles.h"
+#include "Support/Files.h"
+#include "Support/Half.h"
+#include "Table.h"
+#include "nibble/DType.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Regex.h"
+#include "llvm/Support/raw_ostream.h"
+#include <cstring>
+#include <list>
+#include <set>
+
+using namespace nibble;
+using namespace nibble::tool;
+using namespace llvm;
+
+cl::SubCommand tool::quantizeCommand(
+    "quantize", "Write a GPTQ checkpoint from fp16, bf16 or fp32 linear layers");
+
+static cl::opt<std::string> input(cl::Positional, cl::Required,
+                                  cl::sub(quantizeCommand), cl::cat(category),
+                                  cl::desc("IN.safetensors (or a folder)"));
+static cl::opt<std::string> outFolder(cl::Positional, cl::Required,
+                                      cl::sub(quantizeCommand),
+                                      cl::cat(category), cl::desc("OUT_DIR"));
+static cl::opt<int> bits("bits", cl::sub(quantizeCommand), cl::cat(category),
+                         cl::init(4), cl::value_desc("number"),
+                         cl::desc("2, 4 or 8"));
+static cl::opt<int64_t> groupSize("group-size", cl::sub(quantizeCommand),
+                                  cl::cat(category), cl::init(128),
+                                  cl::value_desc("rows"),
+                                  cl::desc("-1 for one group"));
+static cl::opt<bool> symmetric("sym", cl::sub(quantizeCommand),
+                               cl::cat(category),
+                               cl::desc("Zero points in the middle"));
+static cl::opt<std::string>
+    skip("skip", cl::sub(quantizeCommand), cl::cat(category),
+         cl::init("embed|lm_head|norm"), cl::value_desc("regex"),
+         cl::desc("Tensors that stay as they are"));
+
+static std::optional<DType> floatType(StringRef dtype) {
+  if (dtype == "F16")
+    return DType::F16;
+  if (dtype == "BF16")
+    return DType::BF16;
+  if (dtype == "F32")
+    return DType::F32;
+  return std::nullopt;
+}
+
+static std::vector<float> asFloats(const model::FileTensor &tensor,
+                                   DType type) {
+  size_t count = tensor.bytes.size() / dtypeSize(type);
+  std::vector<float> values(count);
+  const uint8_t *bytes = tensor.bytes.data();
+  for (size_t i = 0; i < count; ++i) {
+    uint16_t half;
+    if (type == DType::F32) {
+      std::memcpy(&values[i], bytes + i * 4, 4);
+      continue;
+    }
+    std::memcpy(&half, bytes + i * 2, 2);
+    values[i] = type == DType::F16 ? halfToFloat(half) : bfloatToFloat(half);
+  }
+  return values;
+}
+
+namespace {
+/// The tensors to write, and the layers that some of them belong to.
+struct Output {
+  std::list<model::Layer> layers;
+  std::vector<model::TensorToWrite> tensors;
+
+  template <typename T>
+  void add(const std::string &name, const char *dtype,
+           std::vector<int64_t> shape, const std::vector<T> &data) {
+    tensors.push_back(
+        {name, dtype, std::move(shape),
+         ArrayRef(reinterpret_cast<const uint8_t *>(data.data()),
+                  data.size() * sizeof(T))});
+  }
+  void add(const std::string &prefix, model::Layer made) {
+    const model::Layer &layer = layers.emplace_back(std::move(made));
+    int64_t P = 32 / layer.bits, K = layer.inFeatures, N = layer.outFeatures;
+    add(prefix + ".qweight", "I32", {K / P, N}, layer.qweight);
+    add(prefix + ".qzeros", "I32", {layer.groups, N / P}, layer.qzeros);
+    add(prefix + ".scales", "F16", {layer.groups, N}, layer.scales);
+    add(prefix + ".g_idx", "I32", {K}, layer.gIdx);
+    if (!layer.bias.empty())
+      add(prefix + ".bias", "F16", {N}, layer.bias);
+  }
+};
+} // namespace
+
+Status tool::runQuantize() {
+  if (Result<int64_t> sizes = model::checkSizes(bits, -1, 32, 32); !sizes.ok())
+    return sizes.status();
+  if (groupSize != -1 && groupSize < 1)
+    return Status(ErrorCode::InvalidArgument,
+                  "--group-size is " + std::to_string(groupSize) +
+                      "; it must be -1 or positive");
+  std::string error;
+  Regex skipped(skip);
+  if (!skipped.isValid(error))
+    return Status(ErrorCode::InvalidArgument,
+                  "--skip is '" + skip + "': " + error);
+  SmallString<128> weightsPath(outFolder), configPath(outFolder);
+  sys::path::append(weightsPath, "model.safetensors");
+  sys::path::append(configPath, "quantize_config.json");
+  for (const auto &path : {weightsPath, configPath})
+    if (sys::fs::exists(path))
+      return Status(ErrorCode::InvalidArgument,
+                    "'" + path.str().str() + "' exists; nibble overwrites no "
+                                             "checkpoint");
+  Result<model::TensorFiles> files = model::TensorFiles::open(input);
+  if (!files.ok())
+    return files.status();
+
+  Output output;
+  Progress progress;
+  size_t done = 0;
+  StringSet<> biases; // that went into a layer
+  for (const auto &[name, tensor] : files->tensors()) {
+    progress.show(std::to_string(++done) + "/" +
+                  std::to_string(files->tensors().size()) + " " + name);
+    StringRef prefix = name;
+    std::optional<DType> type = floatType(tensor->dtype);
+    if (!prefix.consume_back(".weight") || tensor->shape.size() != 2 || !type ||
+        (!skip.empty() && skipped.match(name)))
+      continue;
+    int64_t N = tensor->shape[0], K = tensor->shape[1];
+    Result<model::Layer> layer =
+        model::emptyLayer(bits, groupSize, K, N, false);
+    if (!layer.ok())
+      return layer.status().withContext("tensor '" + name + "'");
+    std::vector<float> weight = asFloats(*tensor, *type), bias, scales, zeros;
+    std::string biasName = (prefix + ".bias").str();
+    if (const model::FileTensor *found = files->find(biasName)) {
+      std::optional<DType> biasType = floatType(found->dtype);
+      if (!biasType || found->shape != std::vector<int64_t>{N})
+        return Status(ErrorCode::InvalidFile,
+                      "tensor '" + biasName + "' is not the bias of '" + name +
+                          "'");
+      bias = asFloats(*found, *biasType);
+      biases.insert(biasName);
+    }
+    model::fitScales(weight, K, N, bits, layer->groupSize, symmetric, scales,
+                     zeros);
+    if (Status status =
+            model::packLayer(*layer, weight, scales, zeros, {}, bias);
+        !status.ok())
+      return status.withContext("tensor '" + name + "'");
+    output.add(prefix.str(), std::move(*layer));
+  }
+  if (output.layers.empty())
+    return Status(ErrorCode::NotFound,
+                  "'" + input + "' has no linear layer to quantize: no F16, "
+                                "BF16 or F32 tensor *.weight with two extents "
+                                "that --skip leaves");
+  // What is not quantized goes along as it is.
+  std::set<std::string> written;
+  for (const model::TensorToWrite &each : output.tensors)
+    written.insert(each.name);
+  for (const auto &[name, tensor] : files->tensors()) {
+    std::string asLayer = StringRef(name).ends_with(".weight")
+                              ? name.substr(0, name.size() - 7) + ".qweight"
+                              : "";
+    if (!biases.contains(name) && !written.count(name) &&
+        !written.count(asLayer))
+      output.tensors.push_back(
+          {name, tensor->dtype, tensor->shape, tensor->bytes});
+  }
+
+  if (std::error_code failed = sys::fs::create_directories(outFolder))
+    return Status(ErrorCode::IoError, "cannot make '" + outFolder +
+                                          "': " + failed.message());
+  json::Object config{{"bits", bits.getValue()},
+                      {"group_size", groupSize.getValue()},
+                      {"desc_act", false},
+                      {"sym", symmetric.getValue()},
+                      {"quant_method", "gptq"},
+                      {"checkpoint_format", "gptq"},
+                      {"pack_dtype", "int32"}};
+  if (Status status =
+          model::writeSafetensors(weightsPath.str().str(), output.tensors);
+      !status.ok())
+    return status;
+  if (Status status = writeFile(
+          configPath.str().str(),
+          {formatv("{0:2}\n", json::Value(std::move(config))).str()});
+      !status.ok())
+    return status;
+  outs() << output.layers.size() << " layers quantized, "
+         << output.tensors.size() << " tensors written to " << weightsPath
+         << "\n";
+  return Status();
+}
