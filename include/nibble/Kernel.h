@@ -12,6 +12,7 @@
 #define NIBBLE_KERNEL_H
 
 #include "nibble/DType.h"
+#include "nibble/Export.h"
 #include "nibble/Status.h"
 #include <cstdint>
 #include <map>
@@ -24,7 +25,7 @@ namespace nibble {
 using KernelSizes = std::map<std::string, int64_t>;
 
 /// A sum of products of sizes, such as `N / 8` or `K`.
-struct SizeExpression {
+struct NIBBLE_EXPORT SizeExpression {
   struct Term {
     int64_t numerator;
     int64_t denominator;
@@ -102,7 +103,7 @@ struct KernelWord {
 /// On a GPU each word is a parameter of the entry. On the host the entry gets
 /// the address of the list and the range of programs to run:
 /// `void entry(const int64_t *words, int64_t first, int64_t end)`.
-struct KernelInterface {
+struct NIBBLE_EXPORT KernelInterface {
   std::vector<KernelMatrix> matrices;
   std::vector<KernelSize> sizes;
   std::vector<GridDim> grid;

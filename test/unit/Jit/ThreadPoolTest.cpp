@@ -1,0 +1,54 @@
+//===- ThreadPoolTest.cpp - Every index once -------------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Jit/ThreadPool.h"
+#include <gtest/gtest.h>
+
+using namespace nibble;
+
+namespace {
+
+TEST(ThreadPool, EveryIndexOnce) {
+  for (unsigned threads : {1u, 2u, 5u}) {
+    ThreadPool pool(threads);
+    for (int64_t count : {0, 1, 2, 7, 1000}) {
+      std::vector<std::atomic<int>> seen(count);
+      pool.run(count, [&](int64_t first, int64_t end) {
+        for (int64_t i = first; i < end; ++i)
+          ++seen[i];
+      });
+      for (auto &each : seen)
+        EXPECT_EQ(each, 1);
+    }
+  }
+}
+
+TEST(ThreadPool, CallersDoNotWaitForEachOther) {
+  ThreadPool pool(3);
+  std::atomic<int64_t> sum = 0;
+  std::vector<std::thread> callers;
+  for (int t = 0; t < 4; ++t)
+    callers.emplace_back([&] {
+      for (int i = 0; i < 300; ++i)
+        pool.run(50, [&](int64_t first, int64_t end) { sum += end - first; });
+    });
+  for (std::thread &caller : callers)
+    caller.join();
+  EXPECT_EQ(sum, 4 * 300 * 50);
+}
+
+TEST(ThreadPool, SleepingWorkersWake) {
+  ThreadPool pool(4);
+  for (int i = 0; i < 5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::atomic<int64_t> sum = 0;
+    pool.run(100, [&](int64_t first, int64_t end) { sum += end - first; });
+    EXPECT_EQ(sum, 100);
+  }
+}
+
+} // namespace
