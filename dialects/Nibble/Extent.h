@@ -1,4 +1,5 @@
-//===- Nibble/Extent.h - Arithmetic on named parameters --------------------===//
+//===- Nibble/Extent.h - Arithmetic on named parameters
+//--------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -71,8 +72,7 @@ public:
   void forEachName(llvm::function_ref<void(llvm::StringRef)> visit) const;
 
   /// Calls `visit` with each monomial.
-  void forEachTerm(
-      llvm::function_ref<void(Ratio, const Powers &)> visit) const;
+  void forEachTerm(llvm::function_ref<void(Ratio, const Powers &)> visit) const;
 
   /// Replaces names by extents; `replacement` gives nothing for a name that
   /// stays. Nothing when the arithmetic fails (see plus).

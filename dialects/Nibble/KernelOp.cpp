@@ -1,4 +1,5 @@
-//===- Nibble/KernelOp.cpp - The kernel and its names ----------------------===//
+//===- Nibble/KernelOp.cpp - The kernel and its names
+//----------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -65,11 +66,13 @@ ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
     names.push_back(argument.ssaName.name.drop_front());
   result.addAttribute(getArgNamesAttrName(result.name),
                       parser.getBuilder().getStrArrayAttr(names));
-  if (llvm::any_of(arguments, [](auto &arg) { return arg.attrs && !arg.attrs.empty(); })) {
+  if (llvm::any_of(arguments,
+                   [](auto &arg) { return arg.attrs && !arg.attrs.empty(); })) {
     SmallVector<Attribute> attrs;
     for (OpAsmParser::Argument &argument : arguments)
-      attrs.push_back(argument.attrs ? argument.attrs
-                                     : parser.getBuilder().getDictionaryAttr({}));
+      attrs.push_back(argument.attrs
+                          ? argument.attrs
+                          : parser.getBuilder().getDictionaryAttr({}));
     result.addAttribute(getArgAttrsAttrName(result.name),
                         parser.getBuilder().getArrayAttr(attrs));
   }
@@ -177,12 +180,11 @@ static std::optional<Extent> withDivisors(KernelOp kernel,
   for (ParamAttr param : llvm::reverse(order)) {
     if (!current)
       return std::nullopt;
-    current = current->substitute(
-        [&](StringRef name) -> std::optional<Extent> {
-          if (name != param.getName())
-            return std::nullopt;
-          return divisorOf(param).times(Extent::name(name));
-        });
+    current = current->substitute([&](StringRef name) -> std::optional<Extent> {
+      if (name != param.getName())
+        return std::nullopt;
+      return divisorOf(param).times(Extent::name(name));
+    });
   }
   return current;
 }

@@ -1,4 +1,5 @@
-//===- Nibble/Ops.cpp - Syntax and verification of the operations ----------===//
+//===- Nibble/Ops.cpp - Syntax and verification of the operations
+//----------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -192,8 +193,8 @@ static LogicalResult verifyPacking(Operation *op, TileType words,
     return op->emitOpError() << "words " << words << " and codes " << codes
                              << " differ in their number of extents";
   if (axis < 0 || axis >= codes.getRank())
-    return op->emitOpError() << "axis " << axis << " is not a dimension of "
-                             << codes;
+    return op->emitOpError()
+           << "axis " << axis << " is not a dimension of " << codes;
   auto code = dyn_cast<CodeType>(codes.getElementType());
   if (!code)
     return op->emitOpError() << "expected a tile of codes, got " << codes;

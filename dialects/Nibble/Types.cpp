@@ -1,4 +1,5 @@
-//===- Nibble/Types.cpp - The dialect, its attributes and its types --------===//
+//===- Nibble/Types.cpp - The dialect, its attributes and its types
+//--------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -451,8 +452,7 @@ LogicalResult MatrixType::verify(function_ref<InFlightDiagnostic()> emitError,
 
 Type CodeType::parse(AsmParser &parser) {
   ExtentAttr width;
-  if (parser.parseLess() || parseExtent(parser, width) ||
-      parser.parseGreater())
+  if (parser.parseLess() || parseExtent(parser, width) || parser.parseGreater())
     return {};
   return get(parser.getContext(), width);
 }
@@ -463,8 +463,8 @@ void CodeType::print(AsmPrinter &printer) const {
 
 bool nibble::ir::isTileOf(Type type, function_ref<bool(Type)> test) {
   auto tile = dyn_cast<TileType>(type);
-  return tile && (isa<NamedType>(tile.getElementType()) ||
-                  test(tile.getElementType()));
+  return tile &&
+         (isa<NamedType>(tile.getElementType()) || test(tile.getElementType()));
 }
 
 bool nibble::ir::isFloatTile(Type type) {

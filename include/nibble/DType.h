@@ -1,4 +1,5 @@
-//===- nibble/DType.h - Element types of arrays ----------------------------===//
+//===- nibble/DType.h - Element types of arrays
+//----------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,5 @@
-//===- nibble/QuantLinear.h - A linear layer with packed weights -----------===//
+//===- nibble/QuantLinear.h - A linear layer with packed weights
+//-----------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,11 +11,12 @@
 //   q[k, n] = (qweight[k / P, n] >> bits * (k mod P)) & maxq
 //   z[g, n] = (((qzeros[g, n / P] >> bits * (n mod P)) & maxq) + 1) & maxq
 //
-//   Result<QuantLinear> layer = QuantLinear::load("model/", "layers.0.up_proj");
-//   if (!layer.ok()) ...layer.status().message()...
-//   Status status = layer->forward(
+//   Result<QuantLinear> layer = QuantLinear::load("model/",
+//   "layers.0.up_proj"); if (!layer.ok()) ...layer.status().message()... Status
+//   status = layer->forward(
 //       TensorView::dense(x, DType::F16, {batch, tokens, layer->inFeatures()}),
-//       TensorView::dense(y, DType::F16, {batch, tokens, layer->outFeatures()}));
+//       TensorView::dense(y, DType::F16, {batch, tokens,
+//       layer->outFeatures()}));
 //
 // A kernel is compiled when a layer first needs it, once in a process for all
 // layers of the same kind; prepare() does so ahead of the first call.

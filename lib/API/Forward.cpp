@@ -1,4 +1,5 @@
-//===- API/Forward.cpp - Running a layer -----------------------------------===//
+//===- API/Forward.cpp - Running a layer
+//-----------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -52,8 +53,8 @@ static Status checkArray(const char *name, const TensorView &array,
   for (size_t dim = 0; dim < array.shape.size(); ++dim) {
     int64_t extent = array.shape[dim];
     if (extent < 0)
-      return refuse("has extent " + std::to_string(extent) +
-                    " in dimension " + std::to_string(dim));
+      return refuse("has extent " + std::to_string(extent) + " in dimension " +
+                    std::to_string(dim));
     empty |= extent == 0;
     if (__builtin_mul_overflow(elements, std::max<int64_t>(extent, 1),
                                &elements))
@@ -66,8 +67,7 @@ static Status checkArray(const char *name, const TensorView &array,
                     " in dimension " + std::to_string(dim));
     if (__builtin_mul_overflow(array.shape[dim] - 1, array.strides[dim],
                                &far) ||
-        __builtin_add_overflow(reach, far, &reach) ||
-        reach > (INT64_MAX >> 3))
+        __builtin_add_overflow(reach, far, &reach) || reach > (INT64_MAX >> 3))
       return refuse("has strides that reach beyond 63 bits");
   }
   if (!array.data && !empty)
@@ -85,8 +85,7 @@ static LeadingDims leadingDims(const TensorView &x, const TensorView &y) {
     Leading next{x.shape[dim], x.stride(dim), y.stride(dim)};
     if (next.extent == 1)
       continue;
-    if (!dims.empty() &&
-        dims.back().xStride == next.extent * next.xStride &&
+    if (!dims.empty() && dims.back().xStride == next.extent * next.xStride &&
         dims.back().yStride == next.extent * next.yStride)
       dims.back() = {dims.back().extent * next.extent, next.xStride,
                      next.yStride};
@@ -136,8 +135,8 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
   for (size_t dim = 0; dim < last; ++dim)
     if (x.shape[dim] != y.shape[dim])
       return invalid("y has extent " + std::to_string(y.shape[dim]) +
-                     " in dimension " + std::to_string(dim) +
-                     ", and x has " + std::to_string(x.shape[dim]));
+                     " in dimension " + std::to_string(dim) + ", and x has " +
+                     std::to_string(x.shape[dim]));
   if (y.stride(last) != 1)
     return invalid("y has neighbours along its last extent " +
                    std::to_string(y.stride(last)) +
@@ -198,10 +197,14 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
     if (xColumnStride != 1) {
       char *to = static_cast<char *>(workspace.data);
       for (int64_t row = 0; row < rows; ++row)
-        (xSize == 2 ? copyRow<uint16_t> : copyRow<uint32_t>)(
-            xRows + row * xStride * static_cast<int64_t>(xSize), xColumnStride,
-            to + row * layer.inFeatures * static_cast<int64_t>(xSize),
-            layer.inFeatures);
+        (xSize == 2
+             ? copyRow<uint16_t>
+             : copyRow<uint32_t>)(xRows + row * xStride *
+                                              static_cast<int64_t>(xSize),
+                                  xColumnStride,
+                                  to + row * layer.inFeatures *
+                                           static_cast<int64_t>(xSize),
+                                  layer.inFeatures);
       xRows = to;
       xStride = layer.inFeatures;
     }

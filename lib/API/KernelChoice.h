@@ -1,4 +1,5 @@
-//===- API/KernelChoice.h - Which kernel a layer runs ----------------------===//
+//===- API/KernelChoice.h - Which kernel a layer runs
+//----------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,5 @@
-//===- API/QuantLinear.cpp - A linear layer with packed weights ------------===//
+//===- API/QuantLinear.cpp - A linear layer with packed weights
+//------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -30,8 +31,8 @@ static Result<int64_t> checkDense(const char *name, const TensorView &array,
                                   size_t rank) {
   if (array.shape.size() != rank)
     return invalid(std::string(name) + " has " +
-                   std::to_string(array.shape.size()) +
-                   " extents, expected " + std::to_string(rank));
+                   std::to_string(array.shape.size()) + " extents, expected " +
+                   std::to_string(rank));
   int64_t elements = 1;
   for (int64_t extent : array.shape)
     if (extent < 0 || __builtin_mul_overflow(elements, extent, &elements))
@@ -39,8 +40,7 @@ static Result<int64_t> checkDense(const char *name, const TensorView &array,
                      std::to_string(extent));
   TensorView dense = TensorView::dense(array.data, array.type, array.shape);
   for (size_t dim = 0; !array.strides.empty() && dim < rank; ++dim)
-    if (array.strides.size() != rank ||
-        array.strides[dim] != dense.stride(dim))
+    if (array.strides.size() != rank || array.strides[dim] != dense.stride(dim))
       return invalid(std::string(name) + " is not dense in row-major order");
   if (elements != 0 && !array.data)
     return invalid(std::string(name) + " has no memory");
@@ -98,8 +98,8 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
     return status;
   auto state = std::make_shared<State>();
   model::Layer &layer = state->layer;
-  Status status = copyArray("qweight", arrays.qweight, DType::I32, 2,
-                            layer.qweight);
+  Status status =
+      copyArray("qweight", arrays.qweight, DType::I32, 2, layer.qweight);
   if (status.ok())
     status = copyArray("qzeros", arrays.qzeros, DType::I32, 2, layer.qzeros);
   if (status.ok())
@@ -112,9 +112,9 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
     return status;
 
   if (arrays.bits != 2 && arrays.bits != 4 && arrays.bits != 8)
-    return Status(ErrorCode::Unsupported,
-                  "bits is " + std::to_string(arrays.bits) +
-                      "; nibble takes 2, 4 and 8");
+    return Status(ErrorCode::Unsupported, "bits is " +
+                                              std::to_string(arrays.bits) +
+                                              "; nibble takes 2, 4 and 8");
   layer.bits = arrays.bits;
   int64_t perWord = model::codesPerWord(layer.bits);
   layer.inFeatures = arrays.qweight.shape[0] * perWord;
@@ -125,13 +125,12 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
        {std::tuple("qzeros", &arrays.qzeros, layer.outFeatures / perWord),
         std::tuple("scales", &arrays.scales, layer.outFeatures)})
     if (array->shape[0] != layer.groups || array->shape[1] != columns)
-      return invalid(std::string(name) + " is " +
-                     std::to_string(array->shape[0]) + " x " +
-                     std::to_string(array->shape[1]) + ", expected " +
-                     std::to_string(layer.groups) + " x " +
-                     std::to_string(columns));
-  Result<int64_t> rows = model::checkSizes(
-      layer.bits, layer.groupSize, layer.inFeatures, layer.outFeatures);
+      return invalid(
+          std::string(name) + " is " + std::to_string(array->shape[0]) + " x " +
+          std::to_string(array->shape[1]) + ", expected " +
+          std::to_string(layer.groups) + " x " + std::to_string(columns));
+  Result<int64_t> rows = model::checkSizes(layer.bits, layer.groupSize,
+                                           layer.inFeatures, layer.outFeatures);
   if (!rows.ok())
     return rows.status();
   if (!arrays.gIdx)
@@ -205,11 +204,10 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
         std::tuple("scales", &scales, old.groups),
         std::tuple("zeros", &zeros, old.groups)})
     if (array->shape[0] != old.outFeatures || array->shape[1] != columns)
-      return invalid(std::string(name) + " is " +
-                     std::to_string(array->shape[0]) + " x " +
-                     std::to_string(array->shape[1]) + ", expected " +
-                     std::to_string(old.outFeatures) + " x " +
-                     std::to_string(columns));
+      return invalid(
+          std::string(name) + " is " + std::to_string(array->shape[0]) + " x " +
+          std::to_string(array->shape[1]) + ", expected " +
+          std::to_string(old.outFeatures) + " x " + std::to_string(columns));
   if (bias.has_value() == old.bias.empty())
     return invalid(bias ? "bias is given, but the layer has none"
                         : "bias is missing, and the layer has one");

@@ -1,4 +1,5 @@
-//===- Compiler/Compiler.cpp - Kernel text to code -------------------------===//
+//===- Compiler/Compiler.cpp - Kernel text to code
+//-------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -111,15 +112,15 @@ Status Compilation::parse(mlir::MLIRContext &context) {
     }
     if (source.empty())
       return Status(ErrorCode::NotFound, "there is no kernel '" +
-                                             request.kernel +
-                                             "'; nibble has " + names);
+                                             request.kernel + "'; nibble has " +
+                                             names);
     sourceName = request.kernel;
   }
   module = mlir::parseSourceString<mlir::ModuleOp>(
       source, mlir::ParserConfig(&context), sourceName);
   if (!module)
-    return Status(ErrorCode::CompileError, sourceName.str() +
-                                               " does not parse");
+    return Status(ErrorCode::CompileError,
+                  sourceName.str() + " does not parse");
   return isolateKernel();
 }
 
@@ -136,14 +137,14 @@ Status Compilation::isolateKernel() {
   if (kernels.empty())
     return Status(ErrorCode::NotFound, request.textName + " has no kernel");
   if (!found)
-    return Status(ErrorCode::NotFound, "there is no kernel '" +
-                                           request.kernel + "' in " +
-                                           request.textName +
+    return Status(ErrorCode::NotFound, "there is no kernel '" + request.kernel +
+                                           "' in " + request.textName +
                                            ", which has " + names);
   if (request.kernel.empty() && kernels.size() > 1)
     return Status(ErrorCode::InvalidArgument,
-                  request.textName + " has several kernels, of which one must "
-                                     "be named: " +
+                  request.textName +
+                      " has several kernels, of which one must "
+                      "be named: " +
                       names);
   for (KernelOp each : kernels)
     if (each != found)
@@ -155,8 +156,7 @@ Status Compilation::isolateKernel() {
 /// Reads what a launch needs from the scheduled function.
 Status Compilation::describe() {
   for (auto function : module->getOps<mlir::LLVM::LLVMFuncOp>()) {
-    auto schedule =
-        function->getAttrOfType<mlir::StringAttr>(scheduleAttrName);
+    auto schedule = function->getAttrOfType<mlir::StringAttr>(scheduleAttrName);
     if (!schedule)
       continue;
     kernel.schedule = schedule.str();
@@ -183,7 +183,8 @@ Status Compilation::run(mlir::MLIRContext &context, std::string_view until) {
         auto print = [&](mlir::Diagnostic &each, const char *kind) {
           if (!diagnostics.empty())
             out << "\n";
-          if (auto at = each.getLocation()->findInstanceOf<mlir::FileLineColLoc>())
+          if (auto at =
+                  each.getLocation()->findInstanceOf<mlir::FileLineColLoc>())
             out << at.getFilename().getValue() << ":" << at.getLine() << ":"
                 << at.getColumn() << ": ";
           out << kind << ": " << each;
@@ -305,9 +306,8 @@ Result<std::string> nibble::emit(const CompileRequest &request,
   auto known = stageNames(request.target);
   if (llvm::none_of(known, [&](auto &each) { return each.first == stage; }))
     return Status(ErrorCode::InvalidArgument,
-                  "there is no stage '" + std::string(stage) +
-                      "' for target " + request.target + "; stages are " +
-                      names);
+                  "there is no stage '" + std::string(stage) + "' for target " +
+                      request.target + "; stages are " + names);
   std::unique_ptr<Compilation> compilation;
   if (Status status = run(request, stage, compilation); !status.ok())
     return status;

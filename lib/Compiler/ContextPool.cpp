@@ -1,4 +1,5 @@
-//===- Compiler/ContextPool.cpp - MLIR contexts, reused --------------------===//
+//===- Compiler/ContextPool.cpp - MLIR contexts, reused
+//--------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -38,8 +39,8 @@ std::unique_ptr<MLIRContext> nibble::takeContext() {
                   cf::ControlFlowDialect, LLVM::LLVMDialect, math::MathDialect,
                   NVVM::NVVMDialect, scf::SCFDialect, vector::VectorDialect>();
   registerTranslations(registry);
-  auto context = std::make_unique<MLIRContext>(
-      registry, MLIRContext::Threading::DISABLED);
+  auto context =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();
   return context;
 }

@@ -1,4 +1,5 @@
-//===- Compiler/ContextPool.h - MLIR contexts, reused ----------------------===//
+//===- Compiler/ContextPool.h - MLIR contexts, reused
+//----------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,5 @@
-//===- Compiler/Pipeline.cpp - The stages of a compilation -----------------===//
+//===- Compiler/Pipeline.cpp - The stages of a compilation
+//-----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -17,9 +18,9 @@ using namespace nibble;
 
 Status nibble::checkSchedule(const PipelineOptions &options) {
   const std::string &name = options.schedule;
-  if (name == "auto" || (options.target.isHost()
-                             ? name == "host"
-                             : name == "simt" || name == "mma"))
+  if (name == "auto" ||
+      (options.target.isHost() ? name == "host"
+                               : name == "simt" || name == "mma"))
     return Status();
   return Status(ErrorCode::InvalidArgument,
                 "there is no schedule '" + name + "' for target " +
@@ -62,8 +63,7 @@ static constexpr MlirStage stages[] = {
 llvm::ArrayRef<MlirStage> nibble::mlirStages() { return stages; }
 
 namespace {
-struct RegisteredOptions
-    : mlir::PassPipelineOptions<RegisteredOptions> {
+struct RegisteredOptions : mlir::PassPipelineOptions<RegisteredOptions> {
   Option<std::string> config{*this, "config",
                              llvm::cl::desc("The configuration")};
   Option<std::string> target{*this, "target", llvm::cl::desc("The target"),

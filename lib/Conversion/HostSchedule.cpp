@@ -1,4 +1,5 @@
-//===- Conversion/HostSchedule.cpp - Vector loops on the CPU ---------------===//
+//===- Conversion/HostSchedule.cpp - Vector loops on the CPU
+//---------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -16,8 +17,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Conversion/Schedule.h"
 #include "Conversion/Interface.h"
+#include "Conversion/Schedule.h"
 #include <numeric>
 
 using namespace mlir;
@@ -66,17 +67,23 @@ static LogicalResult storePieces(TileEvaluator &evaluator, StoreOp store,
       return SmallVector<Value>();
     });
   };
-  pieces(*rowsInside, rows, [&](const Position &firstRow) {
-    pieces(*columnsInside, columns, [&](const Position &firstColumn) {
-      SmallVector<Position> down, across;
-      for (int64_t i = 0; i < rows; ++i)
-        down.push_back(firstRow + Position(i));
-      for (int64_t j = 0; j < vectors; ++j)
-        across.push_back(firstColumn + Position(j * lanes));
-      if (failed(evaluator.store(store, down, across, lanes)))
-        result = failure();
-    }, width);
-  }, height);
+  pieces(
+      *rowsInside, rows,
+      [&](const Position &firstRow) {
+        pieces(
+            *columnsInside, columns,
+            [&](const Position &firstColumn) {
+              SmallVector<Position> down, across;
+              for (int64_t i = 0; i < rows; ++i)
+                down.push_back(firstRow + Position(i));
+              for (int64_t j = 0; j < vectors; ++j)
+                across.push_back(firstColumn + Position(j * lanes));
+              if (failed(evaluator.store(store, down, across, lanes)))
+                result = failure();
+            },
+            width);
+      },
+      height);
   return result;
 }
 
@@ -86,22 +93,24 @@ LogicalResult nibble::scheduleHost(KernelOp kernel, int vectorBits) {
   MLIRContext *context = kernel.getContext();
   Type pointer = LLVM::LLVMPointerType::get(context);
   Type word = IntegerType::get(context, 64);
-  LLVM::LLVMFuncOp function = makeFunction(kernel, "host", {pointer, word, word});
+  LLVM::LLVMFuncOp function =
+      makeFunction(kernel, "host", {pointer, word, word});
   Block *entry = &function.getBody().front();
   ValueBuilder b(OpBuilder::atBlockEnd(entry), kernel.getLoc());
 
   SmallVector<Value> words;
-  for (const auto &[number, each] : llvm::enumerate(interfaceOf(kernel).words())) {
+  for (const auto &[number, each] :
+       llvm::enumerate(interfaceOf(kernel).words())) {
     Value place = b.make<LLVM::GEPOp>(
         pointer, word, entry->getArgument(0),
         ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(number)});
     Type type = each.kind == KernelWord::Address ? pointer : word;
     words.push_back(b.make<LLVM::LoadOp>(type, place, 8));
   }
-  Value first = b.make<arith::IndexCastOp>(b.op().getIndexType(),
-                                           entry->getArgument(1));
-  Value end = b.make<arith::IndexCastOp>(b.op().getIndexType(),
-                                         entry->getArgument(2));
+  Value first =
+      b.make<arith::IndexCastOp>(b.op().getIndexType(), entry->getArgument(1));
+  Value end =
+      b.make<arith::IndexCastOp>(b.op().getIndexType(), entry->getArgument(2));
   EvaluatorOptions options;
   options.excessPrecision = true;
   LogicalResult result = success();
@@ -109,10 +118,10 @@ LogicalResult nibble::scheduleHost(KernelOp kernel, int vectorBits) {
   b.inBlock(programs.getBody(), [&] {
     TileEvaluator evaluator(kernel, b, words, programs.getInductionVar(),
                             options);
-    result = walkStores(&kernel.getBody().front(), evaluator,
-                        [&](StoreOp store) {
-                          return storePieces(evaluator, store, vectorBits / 32);
-                        });
+    result =
+        walkStores(&kernel.getBody().front(), evaluator, [&](StoreOp store) {
+          return storePieces(evaluator, store, vectorBits / 32);
+        });
   });
   b.create<LLVM::ReturnOp>(ValueRange());
   if (failed(result)) {

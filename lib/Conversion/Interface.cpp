@@ -1,4 +1,5 @@
-//===- Conversion/Interface.cpp - The interface of a kernel ----------------===//
+//===- Conversion/Interface.cpp - The interface of a kernel
+//----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -47,15 +48,14 @@ KernelInterface nibble::interfaceOf(KernelOp kernel) {
       matrix.shape.push_back(expressionOf(extent));
     matrix.strided = type.getStrided();
     matrix.alignment = kernel.getArgAlignment(index);
-    matrix.written = llvm::any_of(argument.getUsers(),
-                                  llvm::IsaPred<StoreOp>);
+    matrix.written = llvm::any_of(argument.getUsers(), llvm::IsaPred<StoreOp>);
     result.matrices.push_back(std::move(matrix));
   }
   for (ParamAttr size : kernel.getSizes().getAsRange<ParamAttr>())
-    result.sizes.push_back({size.getName().str(),
-                            size.getMultipleOf().asInteger().value_or(1)});
+    result.sizes.push_back(
+        {size.getName().str(), size.getMultipleOf().asInteger().value_or(1)});
   for (GridDimAttr dim : kernel.getGrid().getAsRange<GridDimAttr>())
-    result.grid.push_back({expressionOf(dim.getSize()),
-                           dim.getBlock().asInteger().value_or(1)});
+    result.grid.push_back(
+        {expressionOf(dim.getSize()), dim.getBlock().asInteger().value_or(1)});
   return result;
 }

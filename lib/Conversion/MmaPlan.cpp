@@ -1,4 +1,5 @@
-//===- Conversion/MmaPlan.cpp - How tensor cores compute a kernel ----------===//
+//===- Conversion/MmaPlan.cpp - How tensor cores compute a kernel
+//----------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -98,9 +99,9 @@ std::optional<Refusal> nibble::planMma(KernelOp kernel, int warps,
        {std::pair("rows", plan.blockM), std::pair("columns", plan.blockN),
         std::pair("steps over K", plan.blockK)})
     if (extent % 16)
-      return Refusal{plan.dot,
-                     llvm::formatv("has {0} {1}, not a multiple of 16", extent,
-                                   what)};
+      return Refusal{
+          plan.dot,
+          llvm::formatv("has {0} {1}, not a multiple of 16", extent, what)};
   if (!divideWarps(plan, warps))
     return Refusal{plan.dot,
                    llvm::formatv("gives {0} x {1}, which {2} warps cannot "

@@ -1,4 +1,5 @@
-//===- Conversion/MmaSchedule.cpp - Matrix products on tensor cores --------===//
+//===- Conversion/MmaSchedule.cpp - Matrix products on tensor cores
+//--------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -92,8 +93,7 @@ Value MmaBuilder::sharedAt(Value base, const Position &place, int64_t bytes) {
                                ArrayRef<LLVM::GEPArg>{offset});
   };
   Value offset = b.make<arith::IndexCastOp>(
-      b.op().getI64Type(),
-      place.withoutOffset().times(bytes).materialise(b));
+      b.op().getI64Type(), place.withoutOffset().times(bytes).materialise(b));
   return at(at(base, offset), static_cast<int32_t>(place.getOffset() * bytes));
 }
 
@@ -113,9 +113,9 @@ LogicalResult MmaBuilder::computeLhs(SmallVectorImpl<Staged> &staged) {
       // Threads without a piece compute the first one and do not write it.
       condition = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult,
                                         piece.materialise(b), b.index(pieces));
-      piece = Position::of(b.make<arith::SelectOp>(
-                               condition, piece.materialise(b), b.index(0)),
-                           1, pieces);
+      piece = Position::of(
+          b.make<arith::SelectOp>(condition, piece.materialise(b), b.index(0)),
+          1, pieces);
     }
     Position row = piece.dividedBy(b, perRow);
     Position column = piece.remainder(b, perRow).times(lanes);
@@ -123,8 +123,8 @@ LogicalResult MmaBuilder::computeLhs(SmallVectorImpl<Staged> &staged) {
         evaluator.evaluate(lhs, row, column, lanes);
     if (failed(values))
       return failure();
-    staged.push_back({(*values)[0], row.times(plan.lhsPitch()) + column, lanes,
-                      condition});
+    staged.push_back(
+        {(*values)[0], row.times(plan.lhsPitch()) + column, lanes, condition});
   }
   return success();
 }
@@ -142,9 +142,9 @@ LogicalResult MmaBuilder::computeRhs(SmallVectorImpl<Staged> &staged) {
     if (pieces - first < plan.threads()) {
       condition = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult,
                                         piece.materialise(b), b.index(pieces));
-      piece = Position::of(b.make<arith::SelectOp>(
-                               condition, piece.materialise(b), b.index(0)),
-                           1, pieces);
+      piece = Position::of(
+          b.make<arith::SelectOp>(condition, piece.materialise(b), b.index(0)),
+          1, pieces);
     }
     Position row = piece.dividedBy(b, perRow).times(height);
     Position column = piece.remainder(b, perRow).times(lanes);
@@ -156,10 +156,10 @@ LogicalResult MmaBuilder::computeRhs(SmallVectorImpl<Staged> &staged) {
     if (failed(values))
       return failure();
     for (auto [value, at] : llvm::zip(*values, down))
-      staged.push_back({value,
-                        at.times(plan.rhsPitch()) + column +
-                            Position(plan.lhsBytes() / 2),
-                        lanes, condition});
+      staged.push_back(
+          {value,
+           at.times(plan.rhsPitch()) + column + Position(plan.lhsBytes() / 2),
+           lanes, condition});
   }
   return success();
 }
@@ -199,8 +199,7 @@ SmallVector<Value, 4> MmaBuilder::loadMatrices(Value stage,
                                                int64_t bytes, bool transpose) {
   MLIRContext *context = element.getContext();
   Type i32 = b.op().getI32Type();
-  Type result =
-      LLVM::LLVMStructType::getLiteral(context, {i32, i32, i32, i32});
+  Type result = LLVM::LLVMStructType::getLiteral(context, {i32, i32, i32, i32});
   auto loaded = b.create<NVVM::LdMatrixOp>(
       result, sharedAt(stage, place, bytes), /*num=*/4,
       transpose ? NVVM::MMALayout::col : NVVM::MMALayout::row,
@@ -220,8 +219,7 @@ SmallVector<Value, 4> MmaBuilder::loadMatrices(Value stage,
 void MmaBuilder::multiply(Value stage, MutableArrayRef<Value> sums) {
   MLIRContext *context = element.getContext();
   Type f32 = b.op().getF32Type();
-  Type result =
-      LLVM::LLVMStructType::getLiteral(context, {f32, f32, f32, f32});
+  Type result = LLVM::LLVMStructType::getLiteral(context, {f32, f32, f32, f32});
   // Lanes 0-15 name the rows of the left two matrices, 16-31 of the right two.
   Position row = lane.remainder(b, 16);
   Position half = lane.dividedBy(b, 16).times(8);
@@ -229,8 +227,8 @@ void MmaBuilder::multiply(Value stage, MutableArrayRef<Value> sums) {
   Position rhs = row.times(plan.rhsPitch()) + warpColumn + half +
                  Position(plan.lhsBytes() / 2);
   int64_t wide = plan.warpColumns() / 8;
-  NVVM::MMATypes type = element.isF16() ? NVVM::MMATypes::f16
-                                        : NVVM::MMATypes::bf16;
+  NVVM::MMATypes type =
+      element.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
   for (int64_t k = 0; k < plan.blockK; k += 16) {
     SmallVector<SmallVector<Value, 4>> left, right;
     for (int64_t m = 0; m < plan.warpRows(); m += 16)
@@ -272,26 +270,27 @@ LogicalResult MmaBuilder::writeBack(ValueRange sums) {
   auto sumAt = [&](size_t row, size_t column) -> Value {
     return sums[(row / 2 * wide + column / 2) * 4 + row % 2 * 2 + column % 2];
   };
-  evaluator.bind(loop.getResult(0), [&](TileEvaluator::Positions r,
-                                        TileEvaluator::Positions c, int l)
-                                        -> FailureOr<TileEvaluator::Elements> {
-    if (r != TileEvaluator::Positions(rows) ||
-        c != TileEvaluator::Positions(across) || l != lanes)
-      return loop.emitOpError("gives a tile that is used at other elements "
-                              "than it is computed at"),
-             failure();
-    TileEvaluator::Elements elements;
-    for (size_t row = 0; row < rows.size(); ++row)
-      for (size_t column = 0; column < 2 * wide; column += lanes) {
-        Value first = sumAt(row, column);
-        if (lanes == 2)
-          first = b.make<vector::FromElementsOp>(
-              VectorType::get({2}, b.op().getF32Type()),
-              ValueRange{first, sumAt(row, column + 1)});
-        elements.push_back(first);
-      }
-    return elements;
-  });
+  evaluator.bind(
+      loop.getResult(0),
+      [&](TileEvaluator::Positions r, TileEvaluator::Positions c,
+          int l) -> FailureOr<TileEvaluator::Elements> {
+        if (r != TileEvaluator::Positions(rows) ||
+            c != TileEvaluator::Positions(across) || l != lanes)
+          return loop.emitOpError("gives a tile that is used at other elements "
+                                  "than it is computed at"),
+                 failure();
+        TileEvaluator::Elements elements;
+        for (size_t row = 0; row < rows.size(); ++row)
+          for (size_t column = 0; column < 2 * wide; column += lanes) {
+            Value first = sumAt(row, column);
+            if (lanes == 2)
+              first = b.make<vector::FromElementsOp>(
+                  VectorType::get({2}, b.op().getF32Type()),
+                  ValueRange{first, sumAt(row, column + 1)});
+            elements.push_back(first);
+          }
+        return elements;
+      });
   LogicalResult result = evaluator.store(store, rows, across, lanes);
   evaluator.unbind(loop.getResult(0));
   return result;
@@ -319,8 +318,7 @@ LogicalResult MmaBuilder::build() {
     }
 
   LogicalResult result = success();
-  Value any =
-      b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, *lower, *upper);
+  Value any = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, *lower, *upper);
   auto guard = b.create<scf::IfOp>(any, /*withElseRegion=*/false);
   b.inBlock(guard.thenBlock(), [&] {
     SmallVector<Staged> staged;
@@ -342,8 +340,7 @@ LogicalResult MmaBuilder::build() {
     auto stageAt = [&](Value bytes) {
       return sharedAt(shared, Position::of(bytes, 1, 0), 1);
     };
-    Value other =
-        b.make<arith::SubIOp>(b.index(plan.stageBytes()), offset);
+    Value other = b.make<arith::SubIOp>(b.index(plan.stageBytes()), offset);
     Value following = b.make<arith::MinUIOp>(
         b.make<arith::AddIOp>(steps.getInductionVar(), *stride), last);
     SmallVector<Staged> staged;
@@ -372,8 +369,8 @@ LogicalResult nibble::scheduleMma(KernelOp kernel, int warps,
   MmaPlan plan;
   if (auto refusal = planMma(kernel, warps, sharedBytes, plan))
     return refusal->op->emitError()
-           << "the schedule mma refuses this kernel: "
-           << refusal->op->getName() << " " << refusal->reason;
+           << "the schedule mma refuses this kernel: " << refusal->op->getName()
+           << " " << refusal->reason;
 
   LLVM::LLVMFuncOp function =
       makeGpuFunction(kernel, "mma", static_cast<int>(plan.threads()));

@@ -1,4 +1,5 @@
-//===- Conversion/Position.cpp - Where an element of a tile is -------------===//
+//===- Conversion/Position.cpp - Where an element of a tile is
+//-------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -113,8 +114,7 @@ Position Position::dividedBy(ValueBuilder &builder, int64_t divisor) const {
   Position whole, rest;
   for (const Term &term : high.terms)
     if (term.stride % divisor == 0)
-      whole.terms.push_back(
-          {term.value, term.stride / divisor, term.extent});
+      whole.terms.push_back({term.value, term.stride / divisor, term.extent});
     else
       rest.terms.push_back({term.value, term.stride / unit, term.extent});
   if (rest.terms.empty())
@@ -150,12 +150,11 @@ Position Position::remainder(ValueBuilder &builder, int64_t divisor) const {
 Value Position::materialise(ValueBuilder &builder) const {
   Value sum;
   for (const Term &term : terms) {
-    Value product = builder.make<arith::MulIOp>(term.value,
-                                                builder.index(term.stride));
+    Value product =
+        builder.make<arith::MulIOp>(term.value, builder.index(term.stride));
     sum = sum ? builder.make<arith::AddIOp>(sum, product) : product;
   }
   if (!sum)
     return builder.index(offset);
-  return offset ? builder.make<arith::AddIOp>(sum, builder.index(offset))
-                : sum;
+  return offset ? builder.make<arith::AddIOp>(sum, builder.index(offset)) : sum;
 }

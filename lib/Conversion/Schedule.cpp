@@ -1,4 +1,5 @@
-//===- Conversion/Schedule.cpp - What schedules share ----------------------===//
+//===- Conversion/Schedule.cpp - What schedules share
+//----------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -66,9 +67,8 @@ LLVM::LLVMFuncOp nibble::makeGpuFunction(KernelOp kernel, StringRef schedule,
   return function;
 }
 
-LogicalResult
-nibble::walkStores(Block *block, TileEvaluator &evaluator,
-                   function_ref<LogicalResult(StoreOp)> store) {
+LogicalResult nibble::walkStores(Block *block, TileEvaluator &evaluator,
+                                 function_ref<LogicalResult(StoreOp)> store) {
   ValueBuilder &b = evaluator.builder();
   for (Operation &op : *block) {
     if (auto found = dyn_cast<StoreOp>(op)) {
@@ -100,9 +100,8 @@ nibble::walkStores(Block *block, TileEvaluator &evaluator,
         return failure();
       auto built = b.create<scf::ForOp>(*lower, *upper, *step);
       evaluator.map(loop.getInductionVar(), built.getInductionVar());
-      b.inBlock(built.getBody(), [&] {
-        result = walkStores(loop.getBody(), evaluator, store);
-      });
+      b.inBlock(built.getBody(),
+                [&] { result = walkStores(loop.getBody(), evaluator, store); });
     }
     if (failed(result))
       return failure();
@@ -139,10 +138,9 @@ namespace nibble {
 } // namespace nibble
 
 /// Schedules every kernel of `module` by `schedule`.
-static LogicalResult forEachKernel(ModuleOp module,
-                                   function_ref<LogicalResult(KernelOp)> schedule) {
-  for (KernelOp kernel :
-       llvm::make_early_inc_range(module.getOps<KernelOp>()))
+static LogicalResult
+forEachKernel(ModuleOp module, function_ref<LogicalResult(KernelOp)> schedule) {
+  for (KernelOp kernel : llvm::make_early_inc_range(module.getOps<KernelOp>()))
     if (failed(schedule(kernel)))
       return failure();
   return success();

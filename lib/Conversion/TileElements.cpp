@@ -1,4 +1,5 @@
-//===- Conversion/TileElements.cpp - Operations element by element ---------===//
+//===- Conversion/TileElements.cpp - Operations element by element
+//---------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -68,8 +69,8 @@ TileEvaluator::locate(Value coordinate, int64_t tileExtent, ExtentAttr size,
 unsigned TileEvaluator::alignment(unsigned argument, Type element,
                                   const Position &column, int lanes) {
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  int64_t known = std::gcd(kernel.getArgAlignment(argument),
-                           column.knownDivisor() * bytes);
+  int64_t known =
+      std::gcd(kernel.getArgAlignment(argument), column.knownDivisor() * bytes);
   known = known & -known;
   return static_cast<unsigned>(
       std::min<int64_t>(std::max(known, bytes), lanes * bytes));
@@ -138,14 +139,13 @@ FailureOr<Value> TileEvaluator::load(LoadOp op, const Position &row,
     down = *located;
   }
   Value inside = both(down.inside, across->inside);
-  Value place =
-      address(matrices[argument], matrix.getElementType(),
-              last == 1 ? &down.position : nullptr, Value(), across->position,
-              inside);
-  return read(place, matrix.getElementType(), lanes,
-              alignment(argument, matrix.getElementType(), across->position,
-                        lanes),
-              inside, op.getPadding().value_or(0), tile);
+  Value place = address(matrices[argument], matrix.getElementType(),
+                        last == 1 ? &down.position : nullptr, Value(),
+                        across->position, inside);
+  return read(
+      place, matrix.getElementType(), lanes,
+      alignment(argument, matrix.getElementType(), across->position, lanes),
+      inside, op.getPadding().value_or(0), tile);
 }
 
 FailureOr<Value> TileEvaluator::gather(GatherOp op, const Position &row,
@@ -159,17 +159,16 @@ FailureOr<Value> TileEvaluator::gather(GatherOp op, const Position &row,
   if (failed(across) || failed(number))
     return failure();
   // As an unsigned number -1 is beyond every matrix.
-  Value wide =
-      b.make<arith::IndexCastUIOp>(b.op().getIndexType(), *number);
+  Value wide = b.make<arith::IndexCastUIOp>(b.op().getIndexType(), *number);
   Value known = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, wide,
                                       sizeValue(matrix.getShape()[0]));
   Value inside = both(known, across->inside);
   Value place = address(matrices[argument], matrix.getElementType(), nullptr,
                         wide, across->position, inside);
-  return read(place, matrix.getElementType(), lanes,
-              alignment(argument, matrix.getElementType(), across->position,
-                        lanes),
-              inside, 0, tile);
+  return read(
+      place, matrix.getElementType(), lanes,
+      alignment(argument, matrix.getElementType(), across->position, lanes),
+      inside, 0, tile);
 }
 
 LogicalResult TileEvaluator::store(StoreOp op, Positions rows,
@@ -192,8 +191,8 @@ LogicalResult TileEvaluator::store(StoreOp op, Positions rows,
       Coordinate down;
       if (last == 1) {
         FailureOr<Coordinate> located =
-            locate(op.getCoordinates()[0], tile.getDim(0),
-                   matrix.getShape()[0], row, 1);
+            locate(op.getCoordinates()[0], tile.getDim(0), matrix.getShape()[0],
+                   row, 1);
         if (failed(located))
           return failure();
         down = *located;
@@ -204,8 +203,8 @@ LogicalResult TileEvaluator::store(StoreOp op, Positions rows,
       Value place = address(matrices[argument], matrix.getElementType(),
                             last == 1 ? &down.position : nullptr, Value(),
                             across->position, Value());
-      unsigned align = alignment(argument, matrix.getElementType(),
-                                 across->position, lanes);
+      unsigned align =
+          alignment(argument, matrix.getElementType(), across->position, lanes);
       Value inside = both(down.inside, across->inside);
       if (!inside) {
         b.create<LLVM::StoreOp>(value, place, align);

@@ -1,4 +1,5 @@
-//===- Conversion/TileEvaluator.cpp - Elements of tiles, on demand ---------===//
+//===- Conversion/TileEvaluator.cpp - Elements of tiles, on demand
+//---------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -49,17 +50,17 @@ Value TileEvaluator::sizeValue(ExtentAttr extent) {
   if (std::optional<int64_t> number = extent.asInteger())
     return b.index(*number);
   Value sum;
-  extent.getExtent().forEachTerm([&](Extent::Ratio ratio,
-                                     const Extent::Powers &powers) {
-    // The verifier proved each monomial whole, so its division is exact.
-    Value product = b.index(ratio.numerator);
-    for (const auto &[name, power] : powers)
-      for (int i = 0; i < power; ++i)
-        product = b.make<arith::MulIOp>(sizes.lookup(name), product);
-    if (ratio.denominator != 1)
-      product = b.make<arith::DivUIOp>(product, b.index(ratio.denominator));
-    sum = sum ? b.make<arith::AddIOp>(sum, product) : product;
-  });
+  extent.getExtent().forEachTerm(
+      [&](Extent::Ratio ratio, const Extent::Powers &powers) {
+        // The verifier proved each monomial whole, so its division is exact.
+        Value product = b.index(ratio.numerator);
+        for (const auto &[name, power] : powers)
+          for (int i = 0; i < power; ++i)
+            product = b.make<arith::MulIOp>(sizes.lookup(name), product);
+        if (ratio.denominator != 1)
+          product = b.make<arith::DivUIOp>(product, b.index(ratio.denominator));
+        sum = sum ? b.make<arith::AddIOp>(sum, product) : product;
+      });
   return sum;
 }
 
@@ -68,7 +69,8 @@ FailureOr<Value> TileEvaluator::scalar(Value value) {
     return built;
   Operation *op = value.getDefiningOp();
   if (!op)
-    return emitError(value.getLoc(), "a scalar of the kernel has no value here"),
+    return emitError(value.getLoc(),
+                     "a scalar of the kernel has no value here"),
            failure();
   if (auto size = dyn_cast<SizeOp>(op))
     return sizes.lookup(size.getName());
@@ -91,10 +93,10 @@ FailureOr<Value> TileEvaluator::scalar(Value value) {
     Value band = b.make<arith::DivUIOp>(*program, perBand);
     Value inBand = b.make<arith::RemUIOp>(*program, perBand);
     Value firstRow = b.make<arith::MulIOp>(band, height);
-    Value here = b.make<arith::MinUIOp>(
-        b.make<arith::SubIOp>(rows, firstRow), height);
-    scalars[order.getRow()] = b.make<arith::AddIOp>(
-        firstRow, b.make<arith::RemUIOp>(inBand, here));
+    Value here =
+        b.make<arith::MinUIOp>(b.make<arith::SubIOp>(rows, firstRow), height);
+    scalars[order.getRow()] =
+        b.make<arith::AddIOp>(firstRow, b.make<arith::RemUIOp>(inBand, here));
     scalars[order.getColumn()] = b.make<arith::DivUIOp>(inBand, here);
     return scalars[value];
   }
@@ -129,9 +131,10 @@ Type TileEvaluator::elementType(TileType tile, int lanes) {
   return vectorOf(element, lanes);
 }
 
-FailureOr<TileEvaluator::Elements>
-TileEvaluator::evaluate(Value tile, Positions rows, Positions columns,
-                        int lanes) {
+FailureOr<TileEvaluator::Elements> TileEvaluator::evaluate(Value tile,
+                                                           Positions rows,
+                                                           Positions columns,
+                                                           int lanes) {
   if (auto found = sources.find(tile); found != sources.end()) {
     // A copy: the source may bind other tiles, which moves the table.
     Source source = found->second;
@@ -156,9 +159,10 @@ FailureOr<Value> TileEvaluator::one(Value tile, const Position &row,
   return (*elements)[0];
 }
 
-FailureOr<TileEvaluator::Elements>
-TileEvaluator::evaluateOp(Operation *op, Positions rows, Positions columns,
-                          int lanes) {
+FailureOr<TileEvaluator::Elements> TileEvaluator::evaluateOp(Operation *op,
+                                                             Positions rows,
+                                                             Positions columns,
+                                                             int lanes) {
   if (auto dot = dyn_cast<DotOp>(op))
     return evaluateDot(dot, rows, columns, lanes);
   Elements result;
@@ -264,9 +268,10 @@ TileEvaluator::evaluateLoop(scf::ForOp op, unsigned number, Positions rows,
   return Elements(loop.getResults());
 }
 
-FailureOr<TileEvaluator::Elements>
-TileEvaluator::evaluateDot(DotOp op, Positions rows, Positions columns,
-                           int lanes) {
+FailureOr<TileEvaluator::Elements> TileEvaluator::evaluateDot(DotOp op,
+                                                              Positions rows,
+                                                              Positions columns,
+                                                              int lanes) {
   FailureOr<Elements> initial = evaluate(op.getAcc(), rows, columns, lanes);
   if (failed(initial))
     return failure();
@@ -303,12 +308,12 @@ TileEvaluator::evaluateDot(DotOp op, Positions rows, Positions columns,
     Elements sums = step(Position(), *initial, status);
     return failed(status) ? FailureOr<Elements>(failure()) : sums;
   }
-  Elements sums = b.loop(
-      b.index(extent / unroll), 1, *initial,
-      [&](Value counter, ValueRange carried) {
-        return step(Position::of(counter, unroll, extent / unroll), carried,
-                    status);
-      });
+  Elements sums =
+      b.loop(b.index(extent / unroll), 1, *initial,
+             [&](Value counter, ValueRange carried) {
+               return step(Position::of(counter, unroll, extent / unroll),
+                           carried, status);
+             });
   if (failed(status))
     return failure();
   return sums;
@@ -376,7 +381,8 @@ int TileEvaluator::usableLanes(Value tile, int limit) {
         })
         .Case([&](UnpackOp unpack) {
           auto codes = cast<TileType>(unpack.getCodes().getType());
-          bool along = static_cast<int64_t>(unpack.getAxis()) == codes.getRank() - 1;
+          bool along =
+              static_cast<int64_t>(unpack.getAxis()) == codes.getRank() - 1;
           work.push_back(
               {unpack.getWords(),
                along ? scale * 32 /

@@ -1,4 +1,5 @@
-//===- Conversion/ValueBuilder.cpp - Builds each value once ----------------===//
+//===- Conversion/ValueBuilder.cpp - Builds each value once
+//----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -13,8 +14,7 @@
 using namespace mlir;
 using namespace nibble;
 
-unsigned
-ValueBuilder::SameOperation::getHashValue(const Operation *op) {
+unsigned ValueBuilder::SameOperation::getHashValue(const Operation *op) {
   return OperationEquivalence::computeHash(
       const_cast<Operation *>(op), OperationEquivalence::directHashValue,
       OperationEquivalence::ignoreHashValue,
@@ -57,19 +57,18 @@ Value ValueBuilder::unique(Value value) {
 
 Value ValueBuilder::splat(Type type, double value) {
   Type element = getElementTypeOrSelf(type);
-  TypedAttr number =
-      isa<FloatType>(element)
-          ? TypedAttr(builder.getFloatAttr(element, value))
-          : TypedAttr(builder.getIntegerAttr(element,
-                                             static_cast<int64_t>(value)));
+  TypedAttr number = isa<FloatType>(element)
+                         ? TypedAttr(builder.getFloatAttr(element, value))
+                         : TypedAttr(builder.getIntegerAttr(
+                               element, static_cast<int64_t>(value)));
   if (auto vector = dyn_cast<VectorType>(type))
     return constant(DenseElementsAttr::get(vector, Attribute(number)));
   return constant(number);
 }
 
-SmallVector<Value> ValueBuilder::loop(
-    Value end, int64_t step, ValueRange carried,
-    function_ref<SmallVector<Value>(Value, ValueRange)> body) {
+SmallVector<Value>
+ValueBuilder::loop(Value end, int64_t step, ValueRange carried,
+                   function_ref<SmallVector<Value>(Value, ValueRange)> body) {
   auto loop = create<scf::ForOp>(index(0), end, index(step), carried);
   OpBuilder::InsertionGuard guard(builder);
   Block *block = loop.getBody();

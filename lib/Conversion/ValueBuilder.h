@@ -1,4 +1,5 @@
-//===- Conversion/ValueBuilder.h - Builds each value once ------------------===//
+//===- Conversion/ValueBuilder.h - Builds each value once
+//------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -52,8 +53,7 @@ public:
   }
   /// The `i32` constant `value`.
   mlir::Value i32(int64_t value) {
-    return unique(
-        mlir::arith::ConstantIntOp::create(builder, loc, value, 32));
+    return unique(mlir::arith::ConstantIntOp::create(builder, loc, value, 32));
   }
   /// A constant of any type.
   mlir::Value constant(mlir::TypedAttr value) {
@@ -69,7 +69,8 @@ public:
   /// Builds `body` in a scope of its own at the end of `block`.
   void inBlock(mlir::Block *block, llvm::function_ref<void()> body) {
     mlir::OpBuilder::InsertionGuard guard(builder);
-    if (!block->empty() && block->back().hasTrait<mlir::OpTrait::IsTerminator>())
+    if (!block->empty() &&
+        block->back().hasTrait<mlir::OpTrait::IsTerminator>())
       builder.setInsertionPoint(&block->back());
     else
       builder.setInsertionPointToEnd(block);

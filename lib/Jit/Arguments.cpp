@@ -1,4 +1,5 @@
-//===- Jit/Arguments.cpp - The caller's arrays to a launch's words ---------===//
+//===- Jit/Arguments.cpp - The caller's arrays to a launch's words
+//---------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,8 +24,7 @@ Status nibble::checkMatrix(const KernelMatrix &matrix,
   int64_t alignment = std::max(matrix.alignment, size);
   auto aligned = [&](int64_t bytes) { return bytes % alignment == 0; };
   if (!aligned(reinterpret_cast<intptr_t>(argument.data)))
-    return refuse(matrix, "is not aligned to the " +
-                              std::to_string(alignment) +
+    return refuse(matrix, "is not aligned to the " + std::to_string(alignment) +
                               " bytes that the kernel was compiled for");
   if (matrix.shape.size() == 2 &&
       (argument.rowStride < 0 ||
@@ -45,7 +45,8 @@ void nibble::fillWords(const KernelInterface &interface,
                        llvm::ArrayRef<MatrixArgument> matrices,
                        llvm::ArrayRef<int64_t> sizes,
                        llvm::SmallVectorImpl<int64_t> &words) {
-  for (auto [matrix, argument] : llvm::zip_equal(interface.matrices, matrices)) {
+  for (auto [matrix, argument] :
+       llvm::zip_equal(interface.matrices, matrices)) {
     words.push_back(reinterpret_cast<intptr_t>(argument.data));
     if (matrix.shape.size() == 2)
       words.push_back(argument.rowStride);
@@ -77,8 +78,8 @@ Result<MatrixArgument> nibble::bindTensor(const KernelMatrix &matrix,
     if (tensor.shape[dim] != *extent)
       return refuse(matrix, "has extent " + std::to_string(tensor.shape[dim]) +
                                 " in dimension " + std::to_string(dim) +
-                                ", expected " + std::to_string(*extent) +
-                                " (" + matrix.shape[dim].text + ")");
+                                ", expected " + std::to_string(*extent) + " (" +
+                                matrix.shape[dim].text + ")");
     empty |= *extent == 0;
   }
   if (!tensor.data && !empty)

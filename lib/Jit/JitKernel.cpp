@@ -1,4 +1,5 @@
-//===- Jit/JitKernel.cpp - Kernels to call ---------------------------------===//
+//===- Jit/JitKernel.cpp - Kernels to call
+//---------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -21,9 +22,7 @@ Result<JitKernel> JitKernel::create(const CompileRequest &request) {
   return JitKernel(std::move(*loaded));
 }
 
-const CompiledKernel &JitKernel::compiled() const {
-  return kernel->compiled();
-}
+const CompiledKernel &JitKernel::compiled() const { return kernel->compiled(); }
 
 Status JitKernel::run(const std::map<std::string, TensorView> &matrices,
                       const KernelSizes &sizes) const {
@@ -42,8 +41,7 @@ Status JitKernel::run(const std::map<std::string, TensorView> &matrices,
     if (found == matrices.end())
       return Status(ErrorCode::InvalidArgument,
                     "matrix '" + matrix.name + "' is missing");
-    Result<MatrixArgument> argument =
-        bindTensor(matrix, found->second, sizes);
+    Result<MatrixArgument> argument = bindTensor(matrix, found->second, sizes);
     if (!argument.ok())
       return argument.status();
     arguments.push_back(*argument);

@@ -1,4 +1,5 @@
-//===- Jit/KernelCache.h - Kernels of this process -------------------------===//
+//===- Jit/KernelCache.h - Kernels of this process
+//-------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

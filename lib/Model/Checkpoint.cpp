@@ -1,4 +1,5 @@
-//===- Model/Checkpoint.cpp - The quantized layers of a model --------------===//
+//===- Model/Checkpoint.cpp - The quantized layers of a model
+//--------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -52,9 +53,9 @@ static Status copy(const std::string &name, const FileTensor *tensor,
   if (!tensor)
     return Status(ErrorCode::NotFound, "tensor '" + name + "' is missing");
   if (tensor->dtype != dtype)
-    return Status(ErrorCode::Unsupported,
-                  "tensor '" + name + "' has dtype " + tensor->dtype +
-                      ", expected " + dtype);
+    return Status(ErrorCode::Unsupported, "tensor '" + name + "' has dtype " +
+                                              tensor->dtype + ", expected " +
+                                              dtype);
   if (tensor->shape.size() != rank)
     return invalid("tensor '" + name + "' has " +
                    std::to_string(tensor->shape.size()) +
@@ -114,10 +115,9 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
   auto find = [&](const char *part) { return files.find(tensorName(part)); };
   const FileTensor *qweight = find("qweight");
   if (!qweight)
-    return Status(ErrorCode::NotFound, "there is no layer '" + name +
-                                           "': tensor '" +
-                                           tensorName("qweight") +
-                                           "' is missing");
+    return Status(ErrorCode::NotFound,
+                  "there is no layer '" + name + "': tensor '" +
+                      tensorName("qweight") + "' is missing");
   Result<LayerSettings> settings = this->settings.settingsOf(name);
   if (!settings.ok())
     return settings.status();
@@ -131,9 +131,9 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
   if (!status.ok())
     return status;
   if (settings->bits != 2 && settings->bits != 4 && settings->bits != 8)
-    return Status(ErrorCode::Unsupported,
-                  "layer '" + name + "' has " + std::to_string(settings->bits) +
-                      " bits; nibble takes 2, 4 and 8");
+    return Status(ErrorCode::Unsupported, "layer '" + name + "' has " +
+                                              std::to_string(settings->bits) +
+                                              " bits; nibble takes 2, 4 and 8");
   layer.bits = static_cast<int>(settings->bits);
   int64_t perWord = codesPerWord(layer.bits);
   layer.outFeatures = qweight->shape[1];
@@ -144,8 +144,8 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
   Result<int64_t> groupSize = checkSizes(layer.bits, layer.groupSize,
                                          layer.inFeatures, layer.outFeatures);
   if (!groupSize.ok())
-    return Status(ErrorCode::InvalidFile, "layer '" + name + "': " +
-                                              groupSize.status().message());
+    return Status(ErrorCode::InvalidFile,
+                  "layer '" + name + "': " + groupSize.status().message());
   layer.groups = layer.inFeatures / *groupSize;
   status = checkShape(tensorName("qzeros"), *find("qzeros"),
                       {layer.groups, layer.outFeatures / perWord});
@@ -155,8 +155,8 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
   if (status.ok() && find("g_idx")) {
     status = copy(tensorName("g_idx"), find("g_idx"), "I32", 1, layer.gIdx);
     if (status.ok())
-      status = checkShape(tensorName("g_idx"), *find("g_idx"),
-                          {layer.inFeatures});
+      status =
+          checkShape(tensorName("g_idx"), *find("g_idx"), {layer.inFeatures});
   } else if (status.ok()) {
     for (int64_t k = 0; k < layer.inFeatures; ++k)
       layer.gIdx.push_back(static_cast<int32_t>(k / *groupSize));
@@ -164,8 +164,8 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
   if (status.ok() && find("bias")) {
     status = copy(tensorName("bias"), find("bias"), "F16", 1, layer.bias);
     if (status.ok())
-      status = checkShape(tensorName("bias"), *find("bias"),
-                          {layer.outFeatures});
+      status =
+          checkShape(tensorName("bias"), *find("bias"), {layer.outFeatures});
   }
   if (!status.ok())
     return status;

@@ -1,4 +1,5 @@
-//===- Model/CheckpointConfig.cpp - How a checkpoint was quantized ---------===//
+//===- Model/CheckpointConfig.cpp - How a checkpoint was quantized
+//---------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,9 +24,9 @@ static Status invalid(const std::string &message) {
 }
 
 /// The value of the first of `keys` that `object` has and that is not null.
-static const json::Value *
-firstOf(const json::Object &object, std::initializer_list<const char *> keys,
-        std::string &name) {
+static const json::Value *firstOf(const json::Object &object,
+                                  std::initializer_list<const char *> keys,
+                                  std::string &name) {
   for (const char *key : keys)
     if (const json::Value *value = object.get(key);
         value && value->kind() != json::Value::Null) {
@@ -90,9 +91,9 @@ static Status readRules(const json::Object &object,
     if (overrides) {
       Status status = readNumber(*overrides, {"bits", "w_bit"}, rule.bits);
       if (status.ok())
-        status = readNumber(*overrides,
-                            {"group_size", "q_group_size", "groupsize"},
-                            rule.groupSize);
+        status =
+            readNumber(*overrides, {"group_size", "q_group_size", "groupsize"},
+                       rule.groupSize);
       if (status.ok())
         status = readFlag(*overrides, "sym", rule.symmetric);
       if (!status.ok())
@@ -107,9 +108,9 @@ static Result<CheckpointConfig> readConfig(const json::Object &object) {
   CheckpointConfig config;
   std::optional<llvm::StringRef> method = object.getString("quant_method");
   if (method && *method != "gptq")
-    return Status(ErrorCode::Unsupported,
-                  "'quant_method' is '" + method->str() +
-                      "'; nibble reads gptq");
+    return Status(ErrorCode::Unsupported, "'quant_method' is '" +
+                                              method->str() +
+                                              "'; nibble reads gptq");
   std::string key;
   if (const json::Value *value =
           firstOf(object, {"checkpoint_format", "format"}, key)) {
@@ -123,8 +124,8 @@ static Result<CheckpointConfig> readConfig(const json::Object &object) {
   }
   if (std::optional<llvm::StringRef> type = object.getString("pack_dtype");
       type && *type != "int32")
-    return Status(ErrorCode::Unsupported, "'pack_dtype' is '" + type->str() +
-                                              "'; nibble reads int32");
+    return Status(ErrorCode::Unsupported,
+                  "'pack_dtype' is '" + type->str() + "'; nibble reads int32");
   std::optional<int64_t> bits, groupSize;
   std::optional<bool> symmetric;
   Status status = readNumber(object, {"bits", "w_bit"}, bits);
@@ -165,9 +166,9 @@ Result<CheckpointConfig> CheckpointConfig::read(const std::string &folder) {
                              "quantized");
     }
     Result<CheckpointConfig> config = readConfig(*settings);
-    return config.ok() ? config
-                       : Result<CheckpointConfig>(
-                             config.status().withContext(path));
+    return config.ok()
+               ? config
+               : Result<CheckpointConfig>(config.status().withContext(path));
   }
   return Status(ErrorCode::NotFound,
                 "'" + folder +
@@ -191,8 +192,9 @@ CheckpointConfig::settingsOf(const std::string &name) const {
   if (!matching)
     return settings;
   if (matching->skip)
-    return invalid("layer '" + name + "' has packed weights, but 'dynamic' "
-                                      "says that it is not quantized");
+    return invalid("layer '" + name +
+                   "' has packed weights, but 'dynamic' "
+                   "says that it is not quantized");
   LayerSettings result = settings;
   result.bits = matching->bits.value_or(result.bits);
   result.groupSize = matching->groupSize.value_or(result.groupSize);

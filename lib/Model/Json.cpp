@@ -1,4 +1,5 @@
-//===- Model/Json.cpp - JSON from files that nobody vouches for ------------===//
+//===- Model/Json.cpp - JSON from files that nobody vouches for
+//------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -35,8 +36,7 @@ static Status checkDepthAndKeys(StringRef text) {
     char c = text[at];
     if (c == '{' || c == '[') {
       if (open.size() == maxDepth)
-        return invalid("JSON is nested more than " + Twine(maxDepth) +
-                       " deep");
+        return invalid("JSON is nested more than " + Twine(maxDepth) + " deep");
       open.emplace_back();
     } else if (c == '}' || c == ']') {
       if (!open.empty())

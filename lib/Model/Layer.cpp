@@ -1,4 +1,5 @@
-//===- Model/Layer.cpp - One quantized linear layer, in memory -------------===//
+//===- Model/Layer.cpp - One quantized linear layer, in memory
+//-------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -42,9 +43,8 @@ Result<int64_t> model::checkSizes(int64_t bits, int64_t groupSize,
 }
 
 Status model::checkLayer(Layer &layer) {
-  Result<int64_t> groupSize =
-      checkSizes(layer.bits, layer.groupSize, layer.inFeatures,
-                 layer.outFeatures);
+  Result<int64_t> groupSize = checkSizes(layer.bits, layer.groupSize,
+                                         layer.inFeatures, layer.outFeatures);
   if (!groupSize.ok())
     return groupSize.status();
   layer.groupSize = *groupSize;

@@ -1,4 +1,5 @@
-//===- Model/Pack.cpp - Codes from and to words ----------------------------===//
+//===- Model/Pack.cpp - Codes from and to words
+//----------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -64,9 +65,9 @@ Status model::packLayer(Layer &target, llvm::ArrayRef<float> weight,
                         llvm::ArrayRef<float> zeros,
                         llvm::ArrayRef<int32_t> gIdx,
                         llvm::ArrayRef<float> bias) {
-  Result<Layer> made = emptyLayer(target.bits, target.groupSize,
-                                  target.inFeatures, target.outFeatures,
-                                  !bias.empty());
+  Result<Layer> made =
+      emptyLayer(target.bits, target.groupSize, target.inFeatures,
+                 target.outFeatures, !bias.empty());
   if (!made.ok())
     return made.status();
   Layer &layer = *made;
@@ -149,9 +150,9 @@ void model::fitScales(llvm::ArrayRef<float> weight, int64_t inFeatures,
       // is a number too.
       float scale = std::max((high - low) / maxq, 0x1p-14f);
       scales.push_back(scale);
-      zeros.push_back(symmetric ? (maxq + 1) / 2
-                                : std::clamp(std::rint(-low / scale), 0.0f,
-                                             maxq));
+      zeros.push_back(symmetric
+                          ? (maxq + 1) / 2
+                          : std::clamp(std::rint(-low / scale), 0.0f, maxq));
     }
 }
 
@@ -162,8 +163,7 @@ void model::weightColumn(const Layer &layer, int64_t n,
   for (int64_t k = 0; k < layer.inFeatures; ++k) {
     int64_t g = layer.gIdx[k];
     int code = static_cast<int>(getCode(&layer.qweight[n], N, layer.bits, k));
-    uint32_t stored =
-        getCode(&layer.qzeros[g * zeroWords], 1, layer.bits, n);
+    uint32_t stored = getCode(&layer.qzeros[g * zeroWords], 1, layer.bits, n);
     int zero = static_cast<int>((stored + 1) & maxCode(layer.bits));
     w[k] = static_cast<double>(code - zero) *
            static_cast<double>(halfToFloat(layer.scales[g * N + n]));

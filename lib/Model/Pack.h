@@ -1,4 +1,5 @@
-//===- Model/Pack.h - Codes from and to words ------------------------------===//
+//===- Model/Pack.h - Codes from and to words
+//------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -36,12 +37,12 @@ Status packLayer(Layer &layer, llvm::ArrayRef<float> weight,
 /// group, extended to hold 0, divided into maxq steps; symmetric ranges are
 /// [-max|w|, max|w|] with zero point 2^(bits-1).
 void fitScales(llvm::ArrayRef<float> weight, int64_t inFeatures,
-               int64_t outFeatures, int bits, int64_t groupSize,
-               bool symmetric, std::vector<float> &scales,
-               std::vector<float> &zeros);
+               int64_t outFeatures, int bits, int64_t groupSize, bool symmetric,
+               std::vector<float> &scales, std::vector<float> &zeros);
 
 /// W in exact arithmetic, column `n`: (q - z) * scale for each k.
-void weightColumn(const Layer &layer, int64_t n, llvm::MutableArrayRef<double> w);
+void weightColumn(const Layer &layer, int64_t n,
+                  llvm::MutableArrayRef<double> w);
 
 } // namespace nibble::model
 

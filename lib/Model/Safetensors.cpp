@@ -1,4 +1,5 @@
-//===- Model/Safetensors.cpp - One safetensors file ------------------------===//
+//===- Model/Safetensors.cpp - One safetensors file
+//------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -84,8 +85,8 @@ static Result<Entry> readEntry(StringRef name, const json::Value &value) {
   if (!begin || !end || *begin > *end)
     return refuse("has no data_offsets of two whole numbers in order");
   if (*end - *begin != bytes)
-    return refuse("has " + Twine(*end - *begin) + " bytes, but its shape needs " +
-                  Twine(bytes));
+    return refuse("has " + Twine(*end - *begin) +
+                  " bytes, but its shape needs " + Twine(bytes));
   entry.tensor.dtype = dtype->str();
   entry.begin = *begin;
   entry.end = *end;
@@ -141,8 +142,8 @@ static Status readContents(StringRef bytes,
   for (Entry &entry : entries) {
     if (entry.begin != expected)
       return invalid("tensor '" + entry.name + "' begins at byte " +
-                     Twine(entry.begin) + ", but the tensors before it end at " +
-                     Twine(expected));
+                     Twine(entry.begin) +
+                     ", but the tensors before it end at " + Twine(expected));
     expected = entry.end;
     if (expected > data.size())
       return invalid("tensor '" + entry.name + "' ends at byte " +
@@ -172,8 +173,8 @@ Result<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
   ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(
       path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!buffer)
-    return Status(ErrorCode::IoError, "cannot read '" + path +
-                                          "': " + buffer.getError().message());
+    return Status(ErrorCode::IoError,
+                  "cannot read '" + path + "': " + buffer.getError().message());
   return read(std::move(*buffer), path);
 }
 
@@ -197,8 +198,8 @@ Status model::writeSafetensors(const std::string &path,
   text.resize(alignTo(text.size(), 8), ' '); // tensors begin aligned
   uint8_t length[8];
   support::endian::write64le(length, text.size());
-  SmallVector<std::string_view> parts = {
-      toStringRef(ArrayRef<uint8_t>(length)), text};
+  SmallVector<std::string_view> parts = {toStringRef(ArrayRef<uint8_t>(length)),
+                                         text};
   for (const TensorToWrite &tensor : tensors)
     parts.push_back(toStringRef(tensor.bytes));
   return writeFile(path, parts);

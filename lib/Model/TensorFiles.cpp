@@ -1,4 +1,5 @@
-//===- Model/TensorFiles.cpp - The tensors of a model's folder -------------===//
+//===- Model/TensorFiles.cpp - The tensors of a model's folder
+//-------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -84,7 +85,8 @@ Result<TensorFiles> TensorFiles::open(const std::string &path) {
       return status;
     return result;
   }
-  std::string index = (fs::path(path) / "model.safetensors.index.json").string();
+  std::string index =
+      (fs::path(path) / "model.safetensors.index.json").string();
   if (fs::exists(index, error)) {
     if (Status status = result.openIndex(path, index); !status.ok())
       return status;

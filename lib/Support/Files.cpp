@@ -1,4 +1,5 @@
-//===- Support/Files.cpp - Whole files -------------------------------------===//
+//===- Support/Files.cpp - Whole files
+//-------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -46,7 +47,6 @@ Result<std::string> nibble::readFile(const std::string &path) {
     return Status(buffer.getError() == std::errc::no_such_file_or_directory
                       ? ErrorCode::NotFound
                       : ErrorCode::IoError,
-                  "cannot read '" + path +
-                      "': " + buffer.getError().message());
+                  "cannot read '" + path + "': " + buffer.getError().message());
   return (*buffer)->getBuffer().str();
 }

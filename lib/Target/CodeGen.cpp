@@ -1,4 +1,5 @@
-//===- Target/CodeGen.cpp - The LLVM dialect to PTX and host code ----------===//
+//===- Target/CodeGen.cpp - The LLVM dialect to PTX and host code
+//----------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -49,8 +50,8 @@ Result<CodeGen> CodeGen::translate(mlir::ModuleOp source,
   const llvm::Target *backend =
       llvm::TargetRegistry::lookupTarget(triple, error);
   if (!backend)
-    return Status(ErrorCode::Internal, "no code generator for " +
-                                           triple.str() + ": " + error);
+    return Status(ErrorCode::Internal,
+                  "no code generator for " + triple.str() + ": " + error);
   CodeGen result;
   llvm::TargetOptions options;
   result.machine.reset(backend->createTargetMachine(

@@ -1,4 +1,5 @@
-//===- Target/HostModule.cpp - Host code in this process -------------------===//
+//===- Target/HostModule.cpp - Host code in this process
+//-------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,8 +9,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Target/HostModule.h"
-#include "llvm/ExecutionEngine/Orc/SelfExecutorProcessControl.h"
 #include "llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h"
+#include "llvm/ExecutionEngine/Orc/SelfExecutorProcessControl.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 using namespace nibble;
@@ -40,17 +41,14 @@ HostModule::load(const std::string &object) {
   if (!control)
     return failed("loading host code", control.takeError());
   auto state = std::make_unique<State>();
-  state->session =
-      std::make_unique<orc::ExecutionSession>(std::move(*control));
+  state->session = std::make_unique<orc::ExecutionSession>(std::move(*control));
   // Errors come back from lookup; nothing is printed.
-  state->session->setErrorReporter([](Error error) {
-    consumeError(std::move(error));
-  });
+  state->session->setErrorReporter(
+      [](Error error) { consumeError(std::move(error)); });
   state->linker = std::make_unique<orc::ObjectLinkingLayer>(*state->session);
   state->library = &state->session->createBareJITDylib("kernel");
   if (Error error = state->linker->add(
-          *state->library,
-          MemoryBuffer::getMemBufferCopy(object, "kernel.o")))
+          *state->library, MemoryBuffer::getMemBufferCopy(object, "kernel.o")))
     return failed("loading host code", std::move(error));
   return std::unique_ptr<HostModule>(new HostModule(std::move(state)));
 }

@@ -1,4 +1,5 @@
-//===- Target/TargetSpec.cpp - What code is generated for ------------------===//
+//===- Target/TargetSpec.cpp - What code is generated for
+//------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -26,8 +27,8 @@ struct Gpu {
 } // namespace
 
 static constexpr Gpu gpus[] = {
-    {"sm_80", "", 163},       {"sm_86", "+ptx78", 99},
-    {"sm_89", "+ptx78", 99},  {"sm_90a", "+ptx80", 227},
+    {"sm_80", "", 163},         {"sm_86", "+ptx78", 99},
+    {"sm_89", "+ptx78", 99},    {"sm_90a", "+ptx80", 227},
     {"sm_100a", "+ptx86", 227}, {"sm_120a", "+ptx87", 99},
 };
 
@@ -48,9 +49,8 @@ static Result<TargetSpec> hostTarget() {
     on.push_back((feature.second ? "+" : "-") + feature.first().str());
   llvm::sort(on);
   spec.features = llvm::join(on, ",");
-  spec.vectorBits = features.lookup("avx512f") && features.lookup("avx512vl")
-                        ? 512
-                        : 256;
+  spec.vectorBits =
+      features.lookup("avx512f") && features.lookup("avx512vl") ? 512 : 256;
   return spec;
 }
 
@@ -68,8 +68,8 @@ Result<TargetSpec> TargetSpec::parse(std::string_view name) {
       return spec;
     }
   return Status(ErrorCode::InvalidArgument,
-                "there is no target '" + std::string(name) +
-                    "'; targets are " + llvm::join(names(), ", "));
+                "there is no target '" + std::string(name) + "'; targets are " +
+                    llvm::join(names(), ", "));
 }
 
 std::vector<std::string> TargetSpec::names() {

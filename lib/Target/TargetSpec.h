@@ -1,4 +1,5 @@
-//===- Target/TargetSpec.h - What code is generated for --------------------===//
+//===- Target/TargetSpec.h - What code is generated for
+//--------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,5 @@
-//===- Transforms/Specialise.cpp - Names to values -------------------------===//
+//===- Transforms/Specialise.cpp - Names to values
+//-------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -86,8 +87,8 @@ private:
       StringRef name = param.getName();
       auto found = config.params.find(name.str());
       if (found == config.params.end())
-        return kernel.emitOpError() << "parameter '" << name
-                                    << "' has no value";
+        return kernel.emitOpError()
+               << "parameter '" << name << "' has no value";
       int64_t value = found->second;
       ArrayRef<int64_t> choices = param.getChoices();
       if (!choices.empty() && !llvm::is_contained(choices, value)) {
@@ -98,16 +99,15 @@ private:
         return diag;
       }
       if (choices.empty() && (value < 1 || value > (int64_t(1) << 31)))
-        return kernel.emitOpError() << "parameter '" << name << "' is "
-                                    << value << ", expected 1 to 2^31";
+        return kernel.emitOpError() << "parameter '" << name << "' is " << value
+                                    << ", expected 1 to 2^31";
       FailureOr<ExtentAttr> multiple = substitute(param.getMultipleOf());
       if (failed(multiple))
         return failure();
       std::optional<int64_t> divisor = multiple->asInteger();
       if (divisor && value % *divisor != 0)
-        return kernel.emitOpError()
-               << "parameter '" << name << "' is " << value
-               << ", expected a multiple of " << *divisor;
+        return kernel.emitOpError() << "parameter '" << name << "' is " << value
+                                    << ", expected a multiple of " << *divisor;
     }
     return success();
   }
@@ -115,13 +115,12 @@ private:
   LogicalResult readTypes() {
     for (const auto &[name, text] : config.types)
       if (!kernel.findType(name))
-        return kernel.emitOpError() << "has no type parameter '" << name
-                                    << "'";
+        return kernel.emitOpError() << "has no type parameter '" << name << "'";
     for (auto param : kernel.getTypes().getAsRange<TypeParamAttr>()) {
       auto found = config.types.find(param.getName().str());
       if (found == config.types.end())
-        return kernel.emitOpError() << "type parameter '" << param.getName()
-                                    << "' has no value";
+        return kernel.emitOpError()
+               << "type parameter '" << param.getName() << "' has no value";
       Type chosen;
       for (Type choice : param.getChoices()) {
         std::string spelled;
@@ -155,10 +154,10 @@ private:
       if (auto found = config.multiples.find(size.getName().str());
           found != config.multiples.end())
         known = std::lcm(known, found->second);
-      sizes.push_back(ParamAttr::get(
-          context, size.getName(),
-          ExtentAttr::get(context, Extent::constant(known)),
-          size.getChoices()));
+      sizes.push_back(
+          ParamAttr::get(context, size.getName(),
+                         ExtentAttr::get(context, Extent::constant(known)),
+                         size.getChoices()));
     }
     kernel.setSizesAttr(ArrayAttr::get(context, sizes));
     return success();
@@ -190,8 +189,8 @@ private:
       OpBuilder builder(op);
       int64_t value = config.params.at(op.getName().str());
       Type type = op.getType();
-      auto attr = builder.getIntegerAttr(type, type.isIndex() ? value
-                                                              : value != 0);
+      auto attr =
+          builder.getIntegerAttr(type, type.isIndex() ? value : value != 0);
       Value constant = arith::ConstantOp::create(builder, op.getLoc(), attr);
       op.replaceAllUsesWith(constant);
       op.erase();
@@ -201,13 +200,14 @@ private:
   LogicalResult replaceNames() {
     bool broken = false;
     AttrTypeReplacer replacer;
-    replacer.addReplacement([&](ExtentAttr extent)
-                                -> std::optional<std::pair<Attribute, WalkResult>> {
-      FailureOr<ExtentAttr> value = substitute(extent);
-      broken |= failed(value);
-      return std::make_pair(Attribute(failed(value) ? extent : *value),
-                            WalkResult::skip());
-    });
+    replacer.addReplacement(
+        [&](ExtentAttr extent)
+            -> std::optional<std::pair<Attribute, WalkResult>> {
+          FailureOr<ExtentAttr> value = substitute(extent);
+          broken |= failed(value);
+          return std::make_pair(Attribute(failed(value) ? extent : *value),
+                                WalkResult::skip());
+        });
     replacer.addReplacement([&](NamedType named) -> std::optional<Type> {
       return types.lookup(named.getName());
     });

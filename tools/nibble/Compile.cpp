@@ -1,4 +1,5 @@
-//===- Compile.cpp - nibble compile ----------------------------------------===//
+//===- Compile.cpp - nibble compile
+//----------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -18,7 +19,8 @@ using namespace nibble;
 using namespace llvm;
 
 cl::SubCommand tool::compileCommand(
-    "compile", "Compile a kernel for a GPU or the host and print a stage of it");
+    "compile",
+    "Compile a kernel for a GPU or the host and print a stage of it");
 
 static cl::opt<std::string>
     kernel("kernel", cl::sub(tool::compileCommand), cl::cat(tool::category),
@@ -38,18 +40,19 @@ static cl::opt<std::string>
     target("target", cl::sub(tool::compileCommand), cl::cat(tool::category),
            cl::init("host"), cl::value_desc("name"),
            cl::desc("sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a or host"));
-static cl::opt<std::string>
-    schedule("schedule", cl::sub(tool::compileCommand), cl::cat(tool::category),
-             cl::init("auto"), cl::value_desc("name"),
-             cl::desc("auto, host, simt or mma"));
-static cl::opt<std::string>
-    stage("emit", cl::sub(tool::compileCommand), cl::cat(tool::category),
-          cl::value_desc("stage"),
-          cl::desc("parse, specialise, schedule, lower, llvm, optimise, ptx (on "
-                   "the host: asm); default: the last"));
-static cl::opt<std::string>
-    output("o", cl::sub(tool::compileCommand), cl::cat(tool::category),
-           cl::init("-"), cl::value_desc("file"), cl::desc("Where to write"));
+static cl::opt<std::string> schedule("schedule", cl::sub(tool::compileCommand),
+                                     cl::cat(tool::category), cl::init("auto"),
+                                     cl::value_desc("name"),
+                                     cl::desc("auto, host, simt or mma"));
+static cl::opt<std::string> stage(
+    "emit", cl::sub(tool::compileCommand), cl::cat(tool::category),
+    cl::value_desc("stage"),
+    cl::desc("parse, specialise, schedule, lower, llvm, optimise, ptx (on "
+             "the host: asm); default: the last"));
+static cl::opt<std::string> output("o", cl::sub(tool::compileCommand),
+                                   cl::cat(tool::category), cl::init("-"),
+                                   cl::value_desc("file"),
+                                   cl::desc("Where to write"));
 static cl::opt<bool>
     timing("timing", cl::sub(tool::compileCommand), cl::cat(tool::category),
            cl::desc("Print the milliseconds of each stage on stderr"));
@@ -63,9 +66,8 @@ static std::string withDefaults(StringRef given, StringRef defaults) {
   SplitString(given, words, " ,\t\n");
   SplitString(defaults, more);
   for (StringRef each : more)
-    if (none_of(words, [&](StringRef word) {
-          return nameOf(word) == nameOf(each);
-        }))
+    if (none_of(words,
+                [&](StringRef word) { return nameOf(word) == nameOf(each); }))
       words.push_back(each);
   return join(words, " ");
 }
@@ -86,9 +88,8 @@ Status tool::runCompile() {
     if (request.text.empty())
       return Status(ErrorCode::InvalidFile, "'" + kernel + "' is empty");
   } else if (request.kernel == "matmul_248") {
-    StringRef blocks = target == "host"
-                           ? "BLOCK_M=1 BLOCK_N=256 BLOCK_K=64"
-                           : "BLOCK_M=64 BLOCK_N=64 BLOCK_K=32";
+    StringRef blocks = target == "host" ? "BLOCK_M=1 BLOCK_N=256 BLOCK_K=64"
+                                        : "BLOCK_M=64 BLOCK_N=64 BLOCK_K=32";
     request.config = withDefaults(
         config, ("BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 X=f16 "
                  "T=f16 Y=f16 " +

@@ -1,4 +1,5 @@
-//===- Inspect.cpp - nibble inspect ----------------------------------------===//
+//===- Inspect.cpp - nibble inspect
+//----------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -16,8 +17,9 @@ using namespace nibble;
 using namespace nibble::tool;
 using namespace llvm;
 
-cl::SubCommand tool::inspectCommand(
-    "inspect", "List the quantized layers of a checkpoint");
+cl::SubCommand
+    tool::inspectCommand("inspect",
+                         "List the quantized layers of a checkpoint");
 
 static cl::opt<std::string> folder(cl::Positional, cl::Required,
                                    cl::sub(inspectCommand), cl::cat(category),
@@ -44,14 +46,13 @@ Status tool::runInspect() {
     if (!layer.ok()) {
       ++bad;
       Cell none("-", nullptr);
-      table.add({name, none, none, none, none, none, none,
-                 layer.status().message()});
+      table.add(
+          {name, none, none, none, none, none, none, layer.status().message()});
       continue;
     }
-    int64_t bytes =
-        4 * (layer->qweight.size() + layer->qzeros.size() +
-             (layer->actOrder ? layer->gIdx.size() : 0)) +
-        2 * (layer->scales.size() + layer->bias.size());
+    int64_t bytes = 4 * (layer->qweight.size() + layer->qzeros.size() +
+                         (layer->actOrder ? layer->gIdx.size() : 0)) +
+                    2 * (layer->scales.size() + layer->bias.size());
     table.add({name,
                {std::to_string(layer->inFeatures) + " x " +
                     std::to_string(layer->outFeatures),
@@ -66,8 +67,8 @@ Status tool::runInspect() {
   outs() << (asJson ? table.json() : table.text());
   outs().flush();
   if (bad)
-    return Status(ErrorCode::InvalidFile,
-                  std::to_string(bad) + " of " + std::to_string(names.size()) +
-                      " layers cannot be read");
+    return Status(ErrorCode::InvalidFile, std::to_string(bad) + " of " +
+                                              std::to_string(names.size()) +
+                                              " layers cannot be read");
   return Status();
 }

@@ -1,4 +1,5 @@
-//===- Quantize.cpp - nibble quantize --------------------------------------===//
+//===- Quantize.cpp - nibble quantize
+//--------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -31,7 +32,8 @@ using namespace nibble::tool;
 using namespace llvm;
 
 cl::SubCommand tool::quantizeCommand(
-    "quantize", "Write a GPTQ checkpoint from fp16, bf16 or fp32 linear layers");
+    "quantize",
+    "Write a GPTQ checkpoint from fp16, bf16 or fp32 linear layers");
 
 static cl::opt<std::string> input(cl::Positional, cl::Required,
                                   cl::sub(quantizeCommand), cl::cat(category),
@@ -49,10 +51,11 @@ static cl::opt<int64_t> groupSize("group-size", cl::sub(quantizeCommand),
 static cl::opt<bool> symmetric("sym", cl::sub(quantizeCommand),
                                cl::cat(category),
                                cl::desc("Zero points in the middle"));
-static cl::opt<std::string>
-    skip("skip", cl::sub(quantizeCommand), cl::cat(category),
-         cl::init("embed|lm_head|norm"), cl::value_desc("regex"),
-         cl::desc("Tensors that stay as they are"));
+static cl::opt<std::string> skip("skip", cl::sub(quantizeCommand),
+                                 cl::cat(category),
+                                 cl::init("embed|lm_head|norm"),
+                                 cl::value_desc("regex"),
+                                 cl::desc("Tensors that stay as they are"));
 
 static std::optional<DType> floatType(StringRef dtype) {
   if (dtype == "F16")
@@ -90,10 +93,9 @@ struct Output {
   template <typename T>
   void add(const std::string &name, const char *dtype,
            std::vector<int64_t> shape, const std::vector<T> &data) {
-    tensors.push_back(
-        {name, dtype, std::move(shape),
-         ArrayRef(reinterpret_cast<const uint8_t *>(data.data()),
-                  data.size() * sizeof(T))});
+    tensors.push_back({name, dtype, std::move(shape),
+                       ArrayRef(reinterpret_cast<const uint8_t *>(data.data()),
+                                data.size() * sizeof(T))});
   }
   void add(const std::string &prefix, model::Layer made) {
     const model::Layer &layer = layers.emplace_back(std::move(made));
@@ -126,8 +128,9 @@ Status tool::runQuantize() {
   for (const auto &path : {weightsPath, configPath})
     if (sys::fs::exists(path))
       return Status(ErrorCode::InvalidArgument,
-                    "'" + path.str().str() + "' exists; nibble overwrites no "
-                                             "checkpoint");
+                    "'" + path.str().str() +
+                        "' exists; nibble overwrites no "
+                        "checkpoint");
   Result<model::TensorFiles> files = model::TensorFiles::open(input);
   if (!files.ok())
     return files.status();
@@ -154,9 +157,9 @@ Status tool::runQuantize() {
     if (const model::FileTensor *found = files->find(biasName)) {
       std::optional<DType> biasType = floatType(found->dtype);
       if (!biasType || found->shape != std::vector<int64_t>{N})
-        return Status(ErrorCode::InvalidFile,
-                      "tensor '" + biasName + "' is not the bias of '" + name +
-                          "'");
+        return Status(ErrorCode::InvalidFile, "tensor '" + biasName +
+                                                  "' is not the bias of '" +
+                                                  name + "'");
       bias = asFloats(*found, *biasType);
       biases.insert(biasName);
     }
@@ -170,9 +173,10 @@ Status tool::runQuantize() {
   }
   if (output.layers.empty())
     return Status(ErrorCode::NotFound,
-                  "'" + input + "' has no linear layer to quantize: no F16, "
-                                "BF16 or F32 tensor *.weight with two extents "
-                                "that --skip leaves");
+                  "'" + input +
+                      "' has no linear layer to quantize: no F16, "
+                      "BF16 or F32 tensor *.weight with two extents "
+                      "that --skip leaves");
   // What is not quantized goes along as it is.
   std::set<std::string> written;
   for (const model::TensorToWrite &each : output.tensors)
@@ -188,22 +192,20 @@ Status tool::runQuantize() {
   }
 
   if (std::error_code failed = sys::fs::create_directories(outFolder))
-    return Status(ErrorCode::IoError, "cannot make '" + outFolder +
-                                          "': " + failed.message());
-  json::Object config{{"bits", bits.getValue()},
-                      {"group_size", groupSize.getValue()},
-                      {"desc_act", false},
-                      {"sym", symmetric.getValue()},
-                      {"quant_method", "gptq"},
-                      {"checkpoint_format", "gptq"},
-                      {"pack_dtype", "int32"}};
+    return Status(ErrorCode::IoError,
+                  "cannot make '" + outFolder + "': " + failed.message());
+  json::Object config{
+      {"bits", bits.getValue()}, {"group_size", groupSize.getValue()},
+      {"desc_act", false},       {"sym", symmetric.getValue()},
+      {"quant_method", "gptq"},  {"checkpoint_format", "gptq"},
+      {"pack_dtype", "int32"}};
   if (Status status =
           model::writeSafetensors(weightsPath.str().str(), output.tensors);
       !status.ok())
     return status;
-  if (Status status = writeFile(
-          configPath.str().str(),
-          {formatv("{0:2}\n", json::Value(std::move(config))).str()});
+  if (Status status =
+          writeFile(configPath.str().str(),
+                    {formatv("{0:2}\n", json::Value(std::move(config))).str()});
       !status.ok())
     return status;
   outs() << output.layers.size() << " layers quantized, "

@@ -1,4 +1,5 @@
-//===- Run.cpp - nibble run ------------------------------------------------===//
+//===- Run.cpp - nibble run
+//------------------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -31,23 +32,25 @@ static cl::opt<std::string> modelFolder("model", cl::sub(runCommand),
                                         cl::cat(category), cl::Required,
                                         cl::value_desc("folder"),
                                         cl::desc("The checkpoint"));
-static cl::opt<std::string>
-    layerName("layer", cl::sub(runCommand), cl::cat(category),
-              cl::value_desc("name"), cl::desc("One layer instead of all"));
-static cl::opt<std::string>
-    rowCounts("m", cl::sub(runCommand), cl::cat(category), cl::init("1,16"),
-              cl::value_desc("list"), cl::desc("Numbers of rows of x"));
-static cl::opt<std::string>
-    device("device", cl::sub(runCommand), cl::cat(category), cl::init("auto"),
-           cl::value_desc("name"), cl::desc("auto or cpu"));
-static cl::opt<std::string>
-    typeName("dtype", cl::sub(runCommand), cl::cat(category), cl::init("f16"),
-             cl::value_desc("type"), cl::desc("Type of x: f16, bf16 or f32"));
-static cl::opt<std::string>
-    zeroFormat("format", cl::sub(runCommand), cl::cat(category),
-           cl::value_desc("name"),
-           cl::desc("How zero points are stored, gptq or gptq_v2, against what "
-                    "the checkpoint says"));
+static cl::opt<std::string> layerName("layer", cl::sub(runCommand),
+                                      cl::cat(category), cl::value_desc("name"),
+                                      cl::desc("One layer instead of all"));
+static cl::opt<std::string> rowCounts("m", cl::sub(runCommand),
+                                      cl::cat(category), cl::init("1,16"),
+                                      cl::value_desc("list"),
+                                      cl::desc("Numbers of rows of x"));
+static cl::opt<std::string> device("device", cl::sub(runCommand),
+                                   cl::cat(category), cl::init("auto"),
+                                   cl::value_desc("name"),
+                                   cl::desc("auto or cpu"));
+static cl::opt<std::string> typeName("dtype", cl::sub(runCommand),
+                                     cl::cat(category), cl::init("f16"),
+                                     cl::value_desc("type"),
+                                     cl::desc("Type of x: f16, bf16 or f32"));
+static cl::opt<std::string> zeroFormat(
+    "format", cl::sub(runCommand), cl::cat(category), cl::value_desc("name"),
+    cl::desc("How zero points are stored, gptq or gptq_v2, against what "
+             "the checkpoint says"));
 static cl::opt<unsigned> seed("seed", cl::sub(runCommand), cl::cat(category),
                               cl::init(0), cl::value_desc("number"),
                               cl::desc("Of the random x; 0 takes a new one"));
@@ -123,10 +126,9 @@ static Result<Measurement> measure(const QuantLinear &layer,
     float value = normal(random);
     if (type == DType::F32)
       singles.push_back(value);
-    halves[i] =
-        type == DType::BF16 ? floatToBfloat(value) : floatToHalf(value);
-    values[i] = type == DType::BF16 ? bfloatToFloat(halves[i])
-                                    : halfToFloat(halves[i]);
+    halves[i] = type == DType::BF16 ? floatToBfloat(value) : floatToHalf(value);
+    values[i] =
+        type == DType::BF16 ? bfloatToFloat(halves[i]) : halfToFloat(halves[i]);
   }
   const void *data = type == DType::F32
                          ? static_cast<const void *>(singles.data())
@@ -154,8 +156,9 @@ static double bytesOf(const model::Layer &layer, int64_t rows, DType type) {
                  2.0 * (layer.scales.size() + layer.bias.size());
   if (layer.actOrder)
     bytes += 4.0 * layer.gIdx.size();
-  return bytes + static_cast<double>(rows) * (layer.inFeatures * dtypeSize(type) +
-                         layer.outFeatures * 2.0);
+  return bytes +
+         static_cast<double>(rows) *
+             (layer.inFeatures * dtypeSize(type) + layer.outFeatures * 2.0);
 }
 
 static Result<SmallVector<int64_t>> readRowCounts() {
@@ -192,7 +195,8 @@ Status tool::runRun() {
                                                   "f32");
   std::optional<model::ZeroFormat> zeros;
   if (!zeroFormat.empty())
-    zeros = zeroFormat == "gptq_v2" ? model::ZeroFormat::V2 : model::ZeroFormat::V1;
+    zeros =
+        zeroFormat == "gptq_v2" ? model::ZeroFormat::V2 : model::ZeroFormat::V1;
   Result<model::Checkpoint> checkpoint =
       model::Checkpoint::open(modelFolder, zeros);
   if (!checkpoint.ok())
@@ -245,35 +249,36 @@ Status tool::runRun() {
         int64_t K = layer->inFeatures(), N = layer->outFeatures();
         double seconds = result->microseconds * 1e-6;
         double gigabytes = bytesOf(*model, rows, type) / seconds * 1e-9;
-        double gigaflops = 2.0 * static_cast<double>(rows) * K * N / seconds * 1e-9;
+        double gigaflops =
+            2.0 * static_cast<double>(rows) * K * N / seconds * 1e-9;
         // NaN is no success either.
-        bool right = result->error <= (type == DType::BF16 ? bf16Tolerance
-                                                           : tolerance);
+        bool right =
+            result->error <= (type == DType::BF16 ? bf16Tolerance : tolerance);
         allRight &= right;
         std::string error;
         raw_string_ostream(error)
             << llvm::format("%.1e", result->error) << (right ? "" : " WRONG");
-        table.add({names[i],
-                   {std::to_string(K) + " x " + std::to_string(N),
-                    json::Array{K, N}},
-                   layer->bits(),
-                   layer->groupSize(),
-                   {layer->actOrder() ? "yes" : "no", layer->actOrder()},
-                   rows,
-                   (*kernel)->schedule,
-                   {fixed(result->microseconds, 1), result->microseconds},
-                   {fixed(gigabytes, 1), gigabytes},
-                   {fixed(gigaflops, 1), gigaflops},
-                   {error, result->error},
-                   (*kernel)->config});
+        table.add(
+            {names[i],
+             {std::to_string(K) + " x " + std::to_string(N), json::Array{K, N}},
+             layer->bits(),
+             layer->groupSize(),
+             {layer->actOrder() ? "yes" : "no", layer->actOrder()},
+             rows,
+             (*kernel)->schedule,
+             {fixed(result->microseconds, 1), result->microseconds},
+             {fixed(gigabytes, 1), gigabytes},
+             {fixed(gigaflops, 1), gigaflops},
+             {error, result->error},
+             (*kernel)->config});
       }
     }
   }
   outs() << (asJson ? table.json() : table.text());
   outs().flush();
   if (!allRight)
-    return Status(ErrorCode::Internal,
-                  "an error is above " + fixed(tolerance * 1e4, 0) +
-                      "e-4 (bf16: 32e-4)");
+    return Status(ErrorCode::Internal, "an error is above " +
+                                           fixed(tolerance * 1e4, 0) +
+                                           "e-4 (bf16: 32e-4)");
   return Status();
 }

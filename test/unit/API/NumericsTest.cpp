@@ -1,4 +1,5 @@
-//===- NumericsTest.cpp - Every kind of layer against float64 --------------===//
+//===- NumericsTest.cpp - Every kind of layer against float64
+//--------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -59,14 +60,16 @@ void check(const QuantLinear &layer, const std::vector<double> &weights,
     storeNumber(c.type, NAN, x.data(), i);
   for (int64_t m = 0; m < M; ++m)
     for (int64_t k = 0; k < K; ++k)
-      exact[m * K + k] = storeNumber(c.type, normal(random), x.data(),
-                                     m * xRow + k * step);
+      exact[m * K + k] =
+          storeNumber(c.type, normal(random), x.data(), m * xRow + k * step);
   TensorView xView{x.data(), c.type, {M, K}, {xRow, step}};
-  TensorView yView{y.data(), c.type == DType::BF16 ? DType::BF16 : DType::F16,
-                   {M, N}, {yRow, 1}};
+  TensorView yView{y.data(),
+                   c.type == DType::BF16 ? DType::BF16 : DType::F16,
+                   {M, N},
+                   {yRow, 1}};
   std::vector<char> scratch(layer.workspaceSize(xView));
-  Status status = layer.forward(xView, yView, nullptr,
-                                {scratch.data(), scratch.size()});
+  Status status =
+      layer.forward(xView, yView, nullptr, {scratch.data(), scratch.size()});
   ASSERT_TRUE(status.ok()) << status.message();
 
   Error error;
@@ -76,8 +79,7 @@ void check(const QuantLinear &layer, const std::vector<double> &weights,
       for (int64_t k = 0; k < K; ++k)
         sum += exact[m * K + k] * weights[n * K + k];
       uint16_t bits = y[m * yRow + n];
-      error.add(c.type == DType::BF16 ? bfloatToFloat(bits)
-                                      : halfToFloat(bits),
+      error.add(c.type == DType::BF16 ? bfloatToFloat(bits) : halfToFloat(bits),
                 sum);
     }
     for (int64_t n = N; n < yRow; ++n)
@@ -86,8 +88,8 @@ void check(const QuantLinear &layer, const std::vector<double> &weights,
   EXPECT_EQ(y.back(), untouched) << "written beyond y";
   EXPECT_LE(error.relative(),
             c.type == DType::BF16 ? bf16Tolerance : fp16Tolerance)
-      << "bits " << layer.bits() << " group " << layer.groupSize() << " K "
-      << K << " N " << N << " M " << M << " type " << dtypeName(c.type)
+      << "bits " << layer.bits() << " group " << layer.groupSize() << " K " << K
+      << " N " << N << " M " << M << " type " << dtypeName(c.type)
       << " act-order " << layer.actOrder() << " bias " << layer.hasBias();
   ++cases;
 }
@@ -101,9 +103,9 @@ void sweep(int bits) {
     int64_t K, N, groupSize;
   };
   const Shape shapes[] = {
-      {256, 256, 32},      {256, 256, 64},          {256, 256, 128},
-      {256, 256, -1},      {384, 16 * 13, 128},     {16 * 11, 256, 16},
-      {16 * 7, 16 * 5, -1}, {P * 5, P * 9, P},      {P, P, -1},
+      {256, 256, 32},       {256, 256, 64},      {256, 256, 128},
+      {256, 256, -1},       {384, 16 * 13, 128}, {16 * 11, 256, 16},
+      {16 * 7, 16 * 5, -1}, {P * 5, P * 9, P},   {P, P, -1},
       {160, 512 + 48, 80},
   };
   int cases = 0;

@@ -1,4 +1,5 @@
-//===- QuantLinearTest.cpp - The layer's contract --------------------------===//
+//===- QuantLinearTest.cpp - The layer's contract
+//--------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,8 +8,8 @@
 
 #include "TestLayer.h"
 #include "llvm/ADT/ArrayRef.h"
-#include <gtest/gtest.h>
 #include <cstring>
+#include <gtest/gtest.h>
 #include <thread>
 
 using namespace nibble;
@@ -19,7 +20,8 @@ namespace {
 /// A layer with its exact weights and a way to run it.
 struct Fixture {
   std::mt19937 random{7};
-  model::Layer model = randomLayer(random, 4, 32, 64, 48, Groups::InOrder, true);
+  model::Layer model =
+      randomLayer(random, 4, 32, 64, 48, Groups::InOrder, true);
   QuantLinear layer = *QuantLinear::create(arraysOf(model, true));
   std::vector<uint16_t> x = std::vector<uint16_t>(24 * 64),
                         y = std::vector<uint16_t>(24 * 48, 0xffff);
@@ -161,7 +163,8 @@ TEST(QuantLinear, ForwardNamesWhatIsWrong) {
                  "x has extent -1 in dimension 0");
   EXPECT_REFUSED(f.forward({INT64_MAX, 64}, {}, {INT64_MAX, 48}, {}),
                  InvalidArgument, "more elements than fit");
-  EXPECT_REFUSED(f.forward({}, {}, {}, {}), InvalidArgument, "x has no extents");
+  EXPECT_REFUSED(f.forward({}, {}, {}, {}), InvalidArgument,
+                 "x has no extents");
   TensorView x = TensorView::dense(f.x.data(), DType::F16, {1, 64});
   TensorView y = TensorView::dense(f.y.data(), DType::F16, {1, 48});
   TensorView wrong = y;
@@ -173,8 +176,7 @@ TEST(QuantLinear, ForwardNamesWhatIsWrong) {
   EXPECT_REFUSED(f.layer.forward(wrong, y), InvalidArgument, "type i32");
   wrong = x;
   wrong.data = nullptr;
-  EXPECT_REFUSED(f.layer.forward(wrong, y), InvalidArgument,
-                 "x has no memory");
+  EXPECT_REFUSED(f.layer.forward(wrong, y), InvalidArgument, "x has no memory");
   wrong.data = reinterpret_cast<char *>(f.x.data()) + 1;
   EXPECT_REFUSED(f.layer.forward(wrong, y), InvalidArgument,
                  "x is not aligned");
@@ -202,10 +204,10 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
                  InvalidArgument, "scales has 1 extents, expected 2");
   EXPECT_REFUSED(create([](auto &a) { a.scales.strides = {1, 2}; }),
                  InvalidArgument, "scales is not dense");
-  EXPECT_REFUSED(create([](auto &a) { a.gIdx->shape = {63}; }),
-                 InvalidArgument, "g_idx has 63 elements, expected 64");
-  EXPECT_REFUSED(create([](auto &a) { a.bias->shape = {47}; }),
-                 InvalidArgument, "bias has 47 elements, expected 48");
+  EXPECT_REFUSED(create([](auto &a) { a.gIdx->shape = {63}; }), InvalidArgument,
+                 "g_idx has 63 elements, expected 64");
+  EXPECT_REFUSED(create([](auto &a) { a.bias->shape = {47}; }), InvalidArgument,
+                 "bias has 47 elements, expected 48");
   f.model.gIdx[5] = 2;
   EXPECT_REFUSED(create([](auto &) {}), InvalidArgument,
                  "g_idx[5] is 2; there are 2 groups");
@@ -232,10 +234,10 @@ TEST(QuantLinear, WeightIsTheCheckpointsOrder) {
 TEST(QuantLinear, EmptyLayerGivesItsBias) {
   Fixture f;
   QuantLinear layer = *QuantLinear::empty(4, 32, 64, 48, false);
-  ASSERT_TRUE(
-      layer.forward(TensorView::dense(f.x.data(), DType::F16, {2, 64}),
-                    TensorView::dense(f.y.data(), DType::F16, {2, 48}))
-          .ok());
+  ASSERT_TRUE(layer
+                  .forward(TensorView::dense(f.x.data(), DType::F16, {2, 64}),
+                           TensorView::dense(f.y.data(), DType::F16, {2, 48}))
+                  .ok());
   for (int64_t i = 0; i < 2 * 48; ++i)
     EXPECT_EQ(f.y[i] & 0x7fff, 0);
 }
@@ -293,10 +295,10 @@ TEST(QuantLinear, PackFollowsTheFormula) {
         for (int64_t k = 0; k < K; ++k) {
           int64_t g = gIdx[k], P = 32 / bits;
           double code = words[k / P * N + n] >> (bits * (k % P)) & maxq;
-          sum += (code - z[n * G + g]) *
-                 halfToFloat(floatToHalf(s[n * G + g]));
+          sum += (code - z[n * G + g]) * halfToFloat(floatToHalf(s[n * G + g]));
         }
-        EXPECT_NEAR(halfToFloat(y[n]), sum, 2e-3 * std::max(1.0, std::abs(sum)));
+        EXPECT_NEAR(halfToFloat(y[n]), sum,
+                    2e-3 * std::max(1.0, std::abs(sum)));
       }
     }
 }
@@ -333,12 +335,12 @@ TEST(QuantLinear, PackRefusesWhatCannotBeStored) {
   w[33] = 1;
   EXPECT_REFUSED(layer.pack(TensorView::dense(w.data(), DType::F32, {K, N}),
                             TensorView::dense(s.data(), DType::F32, {N, 1}),
-                            TensorView::dense(z.data(), DType::F32, {N, 1}),
-                            {}, {}),
+                            TensorView::dense(z.data(), DType::F32, {N, 1}), {},
+                            {}),
                  InvalidArgument, "weight is 32 x 16, expected 16 x 32");
   EXPECT_TRUE(pack().ok());
-  EXPECT_EQ(0, std::memcmp(layer.weight().data, before.data(),
-                           before.size() * 4));
+  EXPECT_EQ(0,
+            std::memcmp(layer.weight().data, before.data(), before.size() * 4));
 }
 
 } // namespace

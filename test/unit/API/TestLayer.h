@@ -1,4 +1,5 @@
-//===- TestLayer.h - Random layers and their exact results -----------------===//
+//===- TestLayer.h - Random layers and their exact results
+//-----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -25,8 +26,7 @@ enum class Groups { None, InOrder, Shuffled };
 inline model::Layer randomLayer(std::mt19937 &random, int bits,
                                 int64_t groupSize, int64_t K, int64_t N,
                                 Groups groups, bool bias) {
-  Result<model::Layer> made =
-      model::emptyLayer(bits, groupSize, K, N, bias);
+  Result<model::Layer> made = model::emptyLayer(bits, groupSize, K, N, bias);
   model::Layer layer = std::move(*made);
   std::uniform_real_distribution<float> scale(0.002f, 0.02f);
   std::normal_distribution<float> normal;
@@ -56,8 +56,8 @@ inline QuantLinearArrays arraysOf(const model::Layer &layer, bool gIdx) {
   arrays.groupSize = layer.groupSize;
   arrays.qweight = view(layer.qweight, {K / P, N});
   arrays.qzeros = view(layer.qzeros, {layer.groups, N / P});
-  arrays.scales = TensorView::dense(layer.scales.data(), DType::F16,
-                                    {layer.groups, N});
+  arrays.scales =
+      TensorView::dense(layer.scales.data(), DType::F16, {layer.groups, N});
   if (gIdx)
     arrays.gIdx = view(layer.gIdx, {K});
   if (!layer.bias.empty())

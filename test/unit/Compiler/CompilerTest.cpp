@@ -1,4 +1,5 @@
-//===- CompilerTest.cpp - The facade ---------------------------------------===//
+//===- CompilerTest.cpp - The facade
+//---------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -22,9 +23,8 @@ CompileRequest ordinary(const std::string &target) {
   request.target = target;
   request.config = "BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 "
                    "X=f16 T=f16 Y=f16 N%64 K%64 ";
-  request.config += target == "host"
-                        ? "BLOCK_M=1 BLOCK_N=256 BLOCK_K=16"
-                        : "BLOCK_M=64 BLOCK_N=64 BLOCK_K=32";
+  request.config += target == "host" ? "BLOCK_M=1 BLOCK_N=256 BLOCK_K=16"
+                                     : "BLOCK_M=64 BLOCK_N=64 BLOCK_K=32";
   return request;
 }
 
@@ -67,8 +67,7 @@ TEST(Compiler, FallsBackToSimtAndSaysWhy) {
   Result<CompiledKernel> kernel = compile(request);
   ASSERT_TRUE(kernel.ok()) << kernel.status().message();
   EXPECT_EQ(kernel->schedule, "simt");
-  EXPECT_EQ(kernel->mmaRefused,
-            "nibble.dot has 8 rows, not a multiple of 16");
+  EXPECT_EQ(kernel->mmaRefused, "nibble.dot has 8 rows, not a multiple of 16");
   request.schedule = "mma";
   EXPECT_REFUSED(compile(request).status(), CompileError,
                  "the schedule mma refuses this kernel: nibble.dot has 8 rows");
@@ -100,9 +99,11 @@ TEST(Compiler, ErrorsNameTheirPlace) {
   request.text = "nibble.kernel @k";
   EXPECT_REFUSED(compile(request).status(), CompileError, "mine.mlir:1:");
   request.text = "module {}";
-  EXPECT_REFUSED(compile(request).status(), NotFound, "mine.mlir has no kernel");
-  std::string two = "nibble.kernel @a params [] sizes [N] grid [N by 8] () {\n}\n"
-                    "nibble.kernel @b params [] sizes [N] grid [N by 8] () {\n}\n";
+  EXPECT_REFUSED(compile(request).status(), NotFound,
+                 "mine.mlir has no kernel");
+  std::string two =
+      "nibble.kernel @a params [] sizes [N] grid [N by 8] () {\n}\n"
+      "nibble.kernel @b params [] sizes [N] grid [N by 8] () {\n}\n";
   request.text = two;
   EXPECT_REFUSED(compile(request).status(), InvalidArgument,
                  "several kernels, of which one must be named: a, b");
@@ -141,7 +142,7 @@ TEST(Compiler, CompilesFast) {
       best = std::min(best, sum);
     }
     std::printf("%s: %.1f ms\n", target, best);
-#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__OPTIMIZE__) && !__has_feature(address_sanitizer)
     EXPECT_LT(best, limit);
 #endif
   }

@@ -1,4 +1,5 @@
-//===- ExtentTest.cpp - Expressions over named parameters ------------------===//
+//===- ExtentTest.cpp - Expressions over named parameters
+//------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -54,11 +55,12 @@ TEST(Extent, WholenessNeedsWholeCoefficientsAndNoNegativePower) {
 
 TEST(Extent, SubstitutionGivesNumbers) {
   Extent words = *n("K").times(n("BITS"))->dividedBy(c(32));
-  auto result = words.substitute([](llvm::StringRef name) -> std::optional<Extent> {
-    if (name == "BITS")
-      return Extent::constant(4);
-    return std::nullopt;
-  });
+  auto result =
+      words.substitute([](llvm::StringRef name) -> std::optional<Extent> {
+        if (name == "BITS")
+          return Extent::constant(4);
+        return std::nullopt;
+      });
   ASSERT_TRUE(result);
   EXPECT_EQ(*result, *n("K").dividedBy(c(8)));
   EXPECT_FALSE(result->asInteger());

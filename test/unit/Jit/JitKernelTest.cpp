@@ -1,13 +1,14 @@
-//===- JitKernelTest.cpp - Kernels from files, called on arrays ------------===//
+//===- JitKernelTest.cpp - Kernels from files, called on arrays
+//------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
+#include "nibble/JitKernel.h"
 #include "../API/TestLayer.h"
 #include "Support/Files.h"
-#include "nibble/JitKernel.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <gtest/gtest.h>
 #include <thread>
@@ -40,8 +41,7 @@ TEST(JitKernel, DequantizesALayer) {
   for (int bits : {2, 4, 8})
     for (Groups groups : {Groups::InOrder, Groups::Shuffled}) {
       int64_t P = 32 / bits, K = 160, N = 16 * 11;
-      model::Layer layer =
-          randomLayer(random, bits, 32, K, N, groups, false);
+      model::Layer layer = randomLayer(random, bits, 32, K, N, groups, false);
       Result<JitKernel> kernel = JitKernel::create(
           requestFor("dequantize.mlir", "BITS=" + std::to_string(bits) +
                                             " BLOCK_K=32 BLOCK_N=64 T=f16"));
@@ -75,9 +75,9 @@ TEST(JitKernel, RepacksAlongN) {
     std::vector<int32_t> from(K / P * N), to(K * (N / P));
     for (int32_t &word : from)
       word = static_cast<int32_t>(random());
-    Result<JitKernel> kernel = JitKernel::create(requestFor(
-        "repack.mlir",
-        "BITS=" + std::to_string(bits) + " BLOCK_K=32 BLOCK_N=32"));
+    Result<JitKernel> kernel = JitKernel::create(
+        requestFor("repack.mlir",
+                   "BITS=" + std::to_string(bits) + " BLOCK_K=32 BLOCK_N=32"));
     ASSERT_TRUE(kernel.ok()) << kernel.status().message();
     ASSERT_TRUE(kernel
                     ->run({{"from", view(from, {K / P, N})},
@@ -112,8 +112,9 @@ TEST(JitKernel, RunNamesWhatIsWrong) {
                  InvalidArgument, "no matrix 'x'");
   EXPECT_REFUSED(run(f, t, {{"K", 32}}), InvalidArgument,
                  "size 'N' has no value");
-  EXPECT_REFUSED(run(f, t, {{"K", 32}, {"N", 40}}), InvalidArgument,
-                 "size 'N' is 40, but the kernel was compiled for multiples of 32");
+  EXPECT_REFUSED(
+      run(f, t, {{"K", 32}, {"N", 40}}), InvalidArgument,
+      "size 'N' is 40, but the kernel was compiled for multiples of 32");
   EXPECT_REFUSED(run(f, t, {{"K", -8}, {"N", 64}}), InvalidArgument,
                  "size 'K' is -8");
   TensorView wrong = f;

@@ -1,4 +1,5 @@
-//===- BesideLlvmTest.cpp - libnibble.so beside another LLVM ---------------===//
+//===- BesideLlvmTest.cpp - libnibble.so beside another LLVM
+//---------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -33,8 +34,7 @@ TEST(BesideLlvm, BothWork) {
   void *library = dlopen("libLLVM.so.22.1", RTLD_NOW | RTLD_GLOBAL);
   ASSERT_TRUE(library) << dlerror();
   using GetVersion = void (*)(unsigned *, unsigned *, unsigned *);
-  auto version =
-      reinterpret_cast<GetVersion>(dlsym(library, "LLVMGetVersion"));
+  auto version = reinterpret_cast<GetVersion>(dlsym(library, "LLVMGetVersion"));
   ASSERT_TRUE(version);
   unsigned major = 0, minor = 0, patch = 0;
   version(&major, &minor, &patch);

@@ -1,4 +1,5 @@
-//===- CheckpointConfigTest.cpp - Settings and indices in JSON -------------===//
+//===- CheckpointConfigTest.cpp - Settings and indices in JSON
+//-------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -43,8 +44,8 @@ TEST(CheckpointConfig, ReadsBothSpellings) {
   EXPECT_EQ(a->settings.groupSize, 128);
   EXPECT_TRUE(a->settings.symmetric);
   EXPECT_EQ(a->format, ZeroFormat::V1);
-  Result<CheckpointConfig> b =
-      read(R"({"w_bit": 8, "q_group_size": -1, "checkpoint_format": "gptq_v2"})");
+  Result<CheckpointConfig> b = read(
+      R"({"w_bit": 8, "q_group_size": -1, "checkpoint_format": "gptq_v2"})");
   ASSERT_TRUE(b.ok()) << b.status().message();
   EXPECT_EQ(b->settings.bits, 8);
   EXPECT_EQ(b->settings.groupSize, -1);
@@ -80,16 +81,26 @@ TEST(CheckpointConfig, ErrorsNameTheKey) {
     ErrorCode code;
   } cases[] = {
       {R"({})", "has no 'bits'", ErrorCode::InvalidFile},
-      {R"({"bits": "4"})", "'bits' is not a whole number", ErrorCode::InvalidFile},
-      {R"({"bits": 4.5})", "'bits' is not a whole number", ErrorCode::InvalidFile},
-      {R"({"bits": 4, "group_size": []})", "'group_size'", ErrorCode::InvalidFile},
-      {R"({"bits": 4, "sym": 1})", "'sym' is not true or false", ErrorCode::InvalidFile},
-      {R"({"bits": 4, "quant_method": "awq"})", "'quant_method' is 'awq'", ErrorCode::Unsupported},
-      {R"({"bits": 4, "checkpoint_format": "marlin"})", "is 'marlin'", ErrorCode::Unsupported},
-      {R"({"bits": 4, "pack_dtype": "int64"})", "'pack_dtype' is 'int64'", ErrorCode::Unsupported},
-      {R"({"bits": 4, "dynamic": []})", "'dynamic' is not an object", ErrorCode::InvalidFile},
-      {R"({"bits": 4, "dynamic": {"(": {}}})", "the pattern '('", ErrorCode::InvalidFile},
-      {R"({"bits": 4, "dynamic": {"a": {"bits": "x"}}})", "'bits' is not", ErrorCode::InvalidFile},
+      {R"({"bits": "4"})", "'bits' is not a whole number",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4.5})", "'bits' is not a whole number",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "group_size": []})", "'group_size'",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "sym": 1})", "'sym' is not true or false",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "quant_method": "awq"})", "'quant_method' is 'awq'",
+       ErrorCode::Unsupported},
+      {R"({"bits": 4, "checkpoint_format": "marlin"})", "is 'marlin'",
+       ErrorCode::Unsupported},
+      {R"({"bits": 4, "pack_dtype": "int64"})", "'pack_dtype' is 'int64'",
+       ErrorCode::Unsupported},
+      {R"({"bits": 4, "dynamic": []})", "'dynamic' is not an object",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"(": {}}})", "the pattern '('",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"a": {"bits": "x"}}})", "'bits' is not",
+       ErrorCode::InvalidFile},
       {R"({"bits": 4, "bits": 8})", "given twice", ErrorCode::InvalidFile},
   };
   for (const auto &each : cases) {
@@ -104,8 +115,8 @@ TEST(CheckpointConfig, ErrorsNameTheKey) {
 }
 
 TEST(TensorFiles, IndexMayNotLeaveItsFolder) {
-  for (const char *name : {"../x.safetensors", "/x.safetensors",
-                           "a/../../x.safetensors", ""}) {
+  for (const char *name :
+       {"../x.safetensors", "/x.safetensors", "a/../../x.safetensors", ""}) {
     Folder folder;
     folder.write("model.safetensors.index.json",
                  std::string(R"({"weight_map": {"t": ")") + name + "\"}}");
@@ -132,12 +143,14 @@ TEST(TensorFiles, NamesMissingAndDoubleTensors) {
             std::string::npos);
   write("b.safetensors", "u");
   EXPECT_EQ(TensorFiles::open(folder.path.string())->tensors().size(), 2u);
-  folder.write("model.safetensors.index.json",
-               R"({"weight_map": {"t": "a.safetensors", "v": "b.safetensors"}})");
+  folder.write(
+      "model.safetensors.index.json",
+      R"({"weight_map": {"t": "a.safetensors", "v": "b.safetensors"}})");
   Result<TensorFiles> missing = TensorFiles::open(folder.path.string());
   ASSERT_FALSE(missing.ok());
-  EXPECT_NE(missing.status().message().find("tensor 'v' is not in 'b.safetensors'"),
-            std::string::npos);
+  EXPECT_NE(
+      missing.status().message().find("tensor 'v' is not in 'b.safetensors'"),
+      std::string::npos);
   EXPECT_EQ(TensorFiles::open("/nonexistent").status().code(),
             ErrorCode::NotFound);
 }

@@ -1,4 +1,5 @@
-//===- FixtureTest.cpp - Checkpoints that nibble did not write -------------===//
+//===- FixtureTest.cpp - Checkpoints that nibble did not write
+//-------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -35,16 +36,17 @@ TEST(Fixtures, EveryLayerGivesWhatTheScriptExpects) {
       Result<QuantLinear> layer = QuantLinear::load(folder, name);
       ASSERT_TRUE(layer.ok()) << layer.status().message();
       EXPECT_EQ(layer->actOrder(),
-                name.find(".act") != std::string::npos && layer->groupSize() != layer->inFeatures());
+                name.find(".act") != std::string::npos &&
+                    layer->groupSize() != layer->inFeatures());
       const model::FileTensor &x = expected->tensors().at(name + ".x");
       const model::FileTensor &y = expected->tensors().at(name + ".y");
       std::vector<uint16_t> in(x.bytes.size() / 2), out(y.bytes.size() / 4);
       std::vector<float> exact(out.size());
       std::memcpy(in.data(), x.bytes.data(), x.bytes.size());
       std::memcpy(exact.data(), y.bytes.data(), y.bytes.size());
-      Status status = layer->forward(
-          TensorView::dense(in.data(), DType::F16, x.shape),
-          TensorView::dense(out.data(), DType::F16, y.shape));
+      Status status =
+          layer->forward(TensorView::dense(in.data(), DType::F16, x.shape),
+                         TensorView::dense(out.data(), DType::F16, y.shape));
       ASSERT_TRUE(status.ok()) << status.message();
       double difference = 0, reference = 0;
       for (size_t i = 0; i < out.size(); ++i) {

@@ -1,12 +1,13 @@
-//===- SafetensorsTest.cpp - Files that break the rules --------------------===//
+//===- SafetensorsTest.cpp - Files that break the rules
+//--------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Model/Json.h"
 #include "Model/Safetensors.h"
+#include "Model/Json.h"
 #include "llvm/ADT/StringExtras.h"
 #include <gtest/gtest.h>
 
@@ -116,8 +117,8 @@ TEST(Safetensors, EveryPrefixOfAFileIsRefused) {
 }
 
 TEST(Json, RefusesDepthAndDuplicates) {
-  std::string deep = "{\"a\":" + std::string(100000, '[') +
-                     std::string(100000, ']') + "}";
+  std::string deep =
+      "{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}";
   Result<llvm::json::Object> result = parseJsonObject(deep);
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.status().message().find("nested more than 64 deep"),
@@ -126,19 +127,22 @@ TEST(Json, RefusesDepthAndDuplicates) {
   EXPECT_FALSE(parseJsonObject(R"({"a": {"b": 1, "b": 2}})").ok());
   EXPECT_FALSE(parseJsonObject("{\"a\": \"\xff\"}").ok());
   EXPECT_FALSE(parseJsonObject("[1]").ok());
-  EXPECT_TRUE(parseJsonObject(R"({"a": "a", "b": ["a", "a"], "c": {"a": 1}})").ok());
+  EXPECT_TRUE(
+      parseJsonObject(R"({"a": "a", "b": ["a", "a"], "c": {"a": 1}})").ok());
   EXPECT_TRUE(parseJsonObject(R"({"a\"": 1, "a": 2})").ok());
 }
 
 TEST(Safetensors, WritesWhatItReads) {
   std::string path = testing::TempDir() + "/nibble-write.safetensors";
   std::vector<uint8_t> bytes = {1, 2, 3, 4, 5, 6};
-  ASSERT_TRUE(writeSafetensors(path, {{"b", "U8", {4}, llvm::ArrayRef(bytes).take_front(4)},
-                                      {"a", "F16", {1}, llvm::ArrayRef(bytes).take_back(2)}})
+  ASSERT_TRUE(writeSafetensors(
+                  path, {{"b", "U8", {4}, llvm::ArrayRef(bytes).take_front(4)},
+                         {"a", "F16", {1}, llvm::ArrayRef(bytes).take_back(2)}})
                   .ok());
   Result<SafetensorsFile> again = SafetensorsFile::open(path);
   ASSERT_TRUE(again.ok()) << again.status().message();
-  EXPECT_EQ(again->tensors().at("b").bytes, llvm::ArrayRef(bytes).take_front(4));
+  EXPECT_EQ(again->tensors().at("b").bytes,
+            llvm::ArrayRef(bytes).take_front(4));
   EXPECT_EQ(again->tensors().at("a").bytes, llvm::ArrayRef(bytes).take_back(2));
   EXPECT_FALSE(writeSafetensors("/nonexistent/x", {}).ok());
   EXPECT_EQ(SafetensorsFile::open("/nonexistent/x").status().code(),

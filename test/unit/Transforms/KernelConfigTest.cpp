@@ -1,4 +1,5 @@
-//===- KernelConfigTest.cpp - Configurations as text -----------------------===//
+//===- KernelConfigTest.cpp - Configurations as text
+//-----------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -36,7 +37,8 @@ TEST(KernelConfig, OrderAndSeparatorsDoNotMatter) {
 
 TEST(KernelConfig, ErrorsNameTheWord) {
   for (const char *word : {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1"}) {
-    Result<KernelConfig> config = KernelConfig::parse(std::string("B=2 ") + word);
+    Result<KernelConfig> config =
+        KernelConfig::parse(std::string("B=2 ") + word);
     ASSERT_FALSE(config.ok()) << word;
     EXPECT_EQ(config.status().code(), ErrorCode::InvalidArgument);
     EXPECT_NE(config.status().message().find("'" + std::string(word) + "'"),
