@@ -294,6 +294,21 @@ FailureOr<Value> TileEvaluator::unpack(UnpackOp op, const Position &row,
     }
   }
   if (std::optional<int64_t> number = slot.asNumber()) {
+    if (narrowCodes && !alongColumns && lanes % 2 == 0) {
+      // The half of each word that has the code, two columns to a register:
+      // one shift and one mask for two codes.
+      int64_t at = *number * bits;
+      Value half = narrow(b.make<arith::ShRUIOp>(
+          words, b.splat(type, static_cast<double>(at / 16 * 16))));
+      Value pairs = asPairs(half);
+      pairs = b.make<arith::ShRUIOp>(
+          pairs, b.splat(pairs.getType(), static_cast<double>(at % 16)));
+      int64_t low = (int64_t(1) << bits) - 1;
+      pairs = b.make<arith::AndIOp>(
+          pairs,
+          b.splat(pairs.getType(), static_cast<double>(low << 16 | low)));
+      return b.make<vector::BitCastOp>(half.getType(), pairs);
+    }
     if (*number != 0 || !shift) {
       Value base = b.splat(type, static_cast<double>(*number * bits));
       shift = shift ? b.make<arith::AddIOp>(shift, base) : base;
@@ -306,7 +321,9 @@ FailureOr<Value> TileEvaluator::unpack(UnpackOp op, const Position &row,
       base = b.make<vector::BroadcastOp>(type, base);
     shift = shift ? b.make<arith::AddIOp>(shift, base) : base;
   }
-  return b.make<arith::AndIOp>(b.make<arith::ShRUIOp>(words, shift), mask);
+  Value unpacked =
+      b.make<arith::AndIOp>(b.make<arith::ShRUIOp>(words, shift), mask);
+  return narrowCodes ? narrow(unpacked) : unpacked;
 }
 
 FailureOr<Value> TileEvaluator::pack(PackOp op, const Position &row,
@@ -354,21 +371,62 @@ Value TileEvaluator::convert(Value value, Type element) {
   return b.make<arith::TruncFOp>(to, value);
 }
 
+Value TileEvaluator::narrow(Value words) {
+  Type i16 = b.op().getI16Type();
+  if (auto vector = dyn_cast<VectorType>(words.getType()))
+    return b.make<arith::TruncIOp>(VectorType::get(vector.getShape(), i16),
+                                   words);
+  return b.make<arith::TruncIOp>(i16, words);
+}
+
+Value TileEvaluator::asPairs(Value codes) {
+  auto vector = dyn_cast<VectorType>(codes.getType());
+  if (!vector || !vector.getElementType().isInteger(16) ||
+      vector.getDimSize(0) % 2 != 0)
+    return codes;
+  return b.make<vector::BitCastOp>(
+      VectorType::get({vector.getDimSize(0) / 2}, b.op().getI32Type()), codes);
+}
+
+Value TileEvaluator::codeAsNumber(Value code, Type type) {
+  bool half = getElementTypeOrSelf(type).isF16();
+  // fp16 1024 + code, fp32 2^23 + code: the code is the mantissa's low bits.
+  int64_t exponent = half ? 0x6400 : 0x4B000000;
+  if (half && getElementTypeOrSelf(code.getType()).isInteger(32))
+    code = narrow(code);
+  Value bits = half ? asPairs(code) : code;
+  if (getElementTypeOrSelf(bits.getType()).isInteger(32) && half)
+    exponent |= exponent << 16;
+  bits = b.make<arith::OrIOp>(
+      bits, b.splat(bits.getType(), static_cast<double>(exponent)));
+  if (isa<VectorType>(type))
+    return b.make<vector::BitCastOp>(cast<VectorType>(type), bits);
+  return b.make<arith::BitcastOp>(type, bits);
+}
+
 Value TileEvaluator::dequantize(DequantizeOp op, Value code, Value zero,
                                 Value scale) {
   auto codes = cast<TileType>(op.getCodes().getType());
   auto weights = cast<TileType>(op.getWeights().getType());
   int64_t bits = cast<CodeType>(codes.getElementType()).getBits();
-  Type integers = code.getType();
   if (op.getStoredMinusOne()) {
-    zero = b.make<arith::AddIOp>(zero, b.splat(integers, 1));
-    zero = b.make<arith::AndIOp>(
-        zero, b.splat(integers, static_cast<double>((1 << bits) - 1)));
+    Value numbers = asPairs(zero);
+    bool paired = numbers.getType() != zero.getType();
+    auto each = [&](int64_t value) {
+      return b.splat(numbers.getType(),
+                     static_cast<double>(paired ? value << 16 | value : value));
+    };
+    Value next = b.make<arith::AddIOp>(numbers, each(1));
+    next = b.make<arith::AndIOp>(next, each((int64_t(1) << bits) - 1));
+    zero = paired ? b.make<vector::BitCastOp>(zero.getType(), next) : next;
   }
-  Value difference = b.make<arith::SubIOp>(code, zero);
-  // |code - zero| < 2^8 is exact in every floating-point type, so the product
-  // is rounded once.
-  Value number = b.make<arith::SIToFPOp>(scale.getType(), difference);
+  if (!weights.getElementType().isF16())
+    scale = convert(scale, b.op().getF32Type()); // or it would round twice
+  // Both have the same exponent and their difference is below 2^8, so it is
+  // exact, and the product is rounded once. Two operations instead of a
+  // subtraction and a conversion, of which GPUs do few at a time.
+  Value number = b.make<arith::SubFOp>(codeAsNumber(code, scale.getType()),
+                                       codeAsNumber(zero, scale.getType()));
   Value weight = b.make<arith::MulFOp>(number, scale);
   if (options.excessPrecision)
     return weight;

@@ -38,6 +38,14 @@ TileEvaluator::TileEvaluator(KernelOp kernel, ValueBuilder &builder,
       sizes[interface.sizes[word.index].name] = number;
   }
   kernel.walk([&](ProgramIdOp op) { scalars[op] = program; });
+  narrowCodes = options.nativeHalf;
+  kernel.walk([&](Operation *op) {
+    if (auto dequantize = dyn_cast<DequantizeOp>(op))
+      for (Type type : {dequantize.getScales().getType(),
+                        dequantize.getWeights().getType()})
+        narrowCodes &= cast<TileType>(type).getElementType().isF16();
+    narrowCodes &= !isa<PackOp>(op);
+  });
   // Built here, outside every loop, because all of the kernel uses them.
   kernel.walk([&](TileOrderOp op) { (void)scalar(op.getRow()); });
 }
@@ -125,7 +133,7 @@ Type TileEvaluator::vectorOf(Type element, int lanes) {
 Type TileEvaluator::elementType(TileType tile, int lanes) {
   Type element = tile.getElementType();
   if (isa<CodeType>(element))
-    element = b.op().getI32Type();
+    element = narrowCodes ? b.op().getI16Type() : b.op().getI32Type();
   else if (isa<FloatType>(element) && !(options.nativeHalf && element.isF16()))
     element = b.op().getF32Type();
   return vectorOf(element, lanes);

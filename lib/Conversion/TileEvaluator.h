@@ -131,6 +131,12 @@ private:
                                       const Position &column, int lanes);
   mlir::FailureOr<mlir::Value> pack(ir::PackOp op, const Position &row,
                                     const Position &column, int lanes);
+  /// i32 codes as i16.
+  mlir::Value narrow(mlir::Value words);
+  /// A vector of i16 codes as i32 that hold two each; other codes as they are.
+  mlir::Value asPairs(mlir::Value codes);
+  /// 2^23 + code in f32, or 1024 + code in f16, as `type` asks.
+  mlir::Value codeAsNumber(mlir::Value code, mlir::Type type);
   mlir::Value dequantize(ir::DequantizeOp op, mlir::Value code,
                          mlir::Value zero, mlir::Value scale);
 
@@ -155,6 +161,8 @@ private:
   ir::KernelOp kernel;
   ValueBuilder &b;
   EvaluatorOptions options;
+  /// Codes are held in 16 bits, two to a register of a GPU.
+  bool narrowCodes;
   mlir::SmallVector<Matrix> matrices;
   llvm::StringMap<mlir::Value> sizes;
   llvm::DenseMap<mlir::Value, Source> sources;
