@@ -57,14 +57,17 @@ struct QuantLinearArrays {
 
 /// How a layer is held and run.
 struct QuantLinearOptions {
-  /// `cpu`, or `auto`: the best there is.
+  /// `cpu`, `cuda:N`, or `auto`: the first GPU that nibble has code for, else
+  /// the CPU.
   std::string device = "auto";
   /// For load(): how zero points are stored, `gptq` (minus one) or `gptq_v2`
   /// (as they are), against what the checkpoint says; empty believes it.
   std::string format;
 };
 
-/// Scratch memory for one call of forward(), the caller's.
+/// Scratch memory for one call of forward(), the caller's: host memory for a
+/// layer on the CPU, device memory for one on a GPU. On a GPU it must be left
+/// alone until the call's work on the stream is done.
 struct Workspace {
   void *data = nullptr;
   size_t bytes = 0;
@@ -107,7 +110,11 @@ public:
   ///   y [..., N], f16 (bf16 if x is), with the leading extents of x and with
   ///   neighbours along N next to each other. y shares no memory with x.
   /// Leading extents may be 0. On the CPU, `stream` is ignored, and the call
-  /// returns when y is written; the caller's thread and a pool compute.
+  /// returns when y is written; the caller's thread and a pool compute. On a
+  /// GPU, `stream` is a CUstream (null: the default stream); with x and y in
+  /// device memory the call only puts work on it, and may be captured into a
+  /// graph. x or y in host memory must be dense; it is copied, and with y there
+  /// the call returns when y is written.
   /// Allocates nothing once the kernel for this type and number of rows is
   /// compiled (see prepare()). `workspace` may be empty where workspaceSize()
   /// says 0 for x, or if reserveWorkspace() was called for `stream`.
@@ -117,8 +124,8 @@ public:
   /// The bytes that forward() needs for up to `maxRows` rows (the product of
   /// the leading extents) of any type and strides.
   size_t workspaceSize(int64_t maxRows) const;
-  /// The same for `x` as it is: 0 if its neighbours along K are next to each
-  /// other.
+  /// The same for `x` as it is, with y in the same memory: 0 if kernels can
+  /// read x, and its neighbours along K are next to each other.
   size_t workspaceSize(const TensorView &x) const;
   /// Holds workspaceSize(maxRows) bytes for calls on `stream`.
   Status reserveWorkspace(int64_t maxRows, void *stream = nullptr);
@@ -139,7 +146,7 @@ public:
   /// True if g_idx is anything but k / groupSize.
   bool actOrder() const;
   bool hasBias() const;
-  /// `cpu`.
+  /// `cpu` or `cuda:N`.
   const std::string &device() const;
 
 private:

@@ -14,8 +14,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/State.h"
+#include "Driver/Stream.h"
 #include "Jit/Arguments.h"
-#include <cstring>
+#include "llvm/ADT/STLExtras.h"
 
 using namespace nibble;
 
@@ -97,25 +98,67 @@ static LeadingDims leadingDims(const TensorView &x, const TensorView &y) {
   return dims;
 }
 
-/// Copies row `from`, whose elements lie `stride` apart, to `to`.
-template <typename T>
-static void copyRow(const void *from, int64_t stride, void *to, int64_t count) {
-  for (int64_t i = 0; i < count; ++i)
-    static_cast<T *>(to)[i] = static_cast<const T *>(from)[i * stride];
+/// Launches `kernel`, whose facts hold because it was chosen for this layer, on
+/// a grid over `extents`.
+static Status launchBlocks(const LoadedKernel &kernel,
+                           llvm::ArrayRef<MatrixArgument> matrices,
+                           llvm::ArrayRef<int64_t> sizes,
+                           std::array<int64_t, 2> extents, void *stream) {
+  const KernelInterface &interface = kernel.compiled().interface;
+  int64_t programs = 1;
+  for (auto [dim, extent] : llvm::zip_equal(interface.grid, extents))
+    programs *= (extent + dim.block - 1) / dim.block;
+  llvm::SmallVector<int64_t, 32> words;
+  fillWords(interface, matrices, sizes, words);
+  return kernel.launch(words, programs, stream);
+}
+
+/// Every row begins where 16 bytes divide the address (y: 4 bytes), as kernels
+/// for a GPU that read and write several elements at a time need it.
+static bool isAligned(const TensorView &x, const TensorView &y,
+                      const LeadingDims &dims) {
+  auto divides = [](uintptr_t bytes, uintptr_t address) {
+    return address % bytes == 0;
+  };
+  bool aligned = divides(16, reinterpret_cast<uintptr_t>(x.data)) &&
+                 divides(4, reinterpret_cast<uintptr_t>(y.data));
+  for (const Leading &dim : dims)
+    aligned &= divides(16, dim.xStride * dtypeSize(x.type)) &&
+               divides(4, dim.yStride * dtypeSize(y.type));
+  return aligned;
+}
+
+/// Sizes are multiples of this in a workspace, so that what follows is aligned.
+static size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
+
+static int64_t rowCount(const TensorView &x) {
+  int64_t rows = 1;
+  for (size_t dim = 0; dim + 1 < x.shape.size(); ++dim)
+    rows *= x.shape[dim];
+  return rows;
+}
+
+size_t QuantLinear::workspaceSize(int64_t maxRows) const {
+  size_t rows = static_cast<size_t>(std::max<int64_t>(maxRows, 0));
+  size_t x = padded(rows * state->layer.inFeatures * dtypeSize(DType::F32));
+  return state->device ? x + padded(rows * state->layer.outFeatures * 2) : x;
 }
 
 size_t QuantLinear::workspaceSize(const TensorView &x) const {
-  if (x.shape.empty() || x.stride(x.shape.size() - 1) == 1)
+  if (x.shape.empty())
     return 0;
-  size_t bytes = dtypeSize(x.type);
-  for (int64_t extent : x.shape)
-    bytes *= static_cast<size_t>(extent);
-  return bytes;
+  bool dense = x.stride(x.shape.size() - 1) == 1;
+  size_t bytes = padded(static_cast<size_t>(rowCount(x)) *
+                        state->layer.inFeatures * dtypeSize(x.type));
+  if (state->device && !driver::isDeviceAddress(*state->device, x.data))
+    return bytes + padded(static_cast<size_t>(rowCount(x)) *
+                          state->layer.outFeatures * 2);
+  return dense ? 0 : bytes;
 }
 
-Status QuantLinear::forward(const TensorView &x, const TensorView &y,
-                            void *stream, Workspace workspace) const {
-  const model::Layer &layer = state->layer;
+/// Checks all that forward() says of x and y.
+static Status checkArrays(const model::Layer &layer, const TensorView &x,
+                          const TensorView &y) {
   if (x.type == DType::I32)
     return invalid("x has elements of type i32, expected f16, bf16 or f32");
   DType yType = x.type == DType::BF16 ? DType::BF16 : DType::F16;
@@ -141,82 +184,164 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
     return invalid("y has neighbours along its last extent " +
                    std::to_string(y.stride(last)) +
                    " elements apart, expected 1");
-  for (size_t dim = 0; dim < last; ++dim)
-    if (x.shape[dim] == 0)
-      return Status();
+  return Status();
+}
 
-  LeadingDims dims = leadingDims(x, y);
-  int64_t rows = dims.back().extent;
-  int64_t xColumnStride = x.stride(last);
-  size_t xSize = dtypeSize(x.type), ySize = dtypeSize(y.type);
-  if (xColumnStride != 1) {
-    size_t needed = static_cast<size_t>(rows) * layer.inFeatures * xSize;
-    if (!workspace.data)
-      workspace = state->reserved(stream);
-    if (workspace.bytes < needed)
-      return invalid("the workspace has " + std::to_string(workspace.bytes) +
-                     " bytes; x has neighbours along K " +
-                     std::to_string(xColumnStride) +
-                     " elements apart and needs " + std::to_string(needed));
+/// True if `array` has no gaps and its rows are in order.
+static bool isDense(const TensorView &array) {
+  TensorView dense = TensorView::dense(array.data, array.type, array.shape);
+  for (size_t dim = 0; dim < array.shape.size(); ++dim)
+    if (array.shape[dim] > 1 && array.stride(dim) != dense.stride(dim))
+      return false;
+  return true;
+}
+
+/// The workspace for a call: the caller's, or the one held for its stream.
+static Result<Workspace> findWorkspace(Workspace given, Workspace reserved,
+                                       size_t needed, const char *why) {
+  Workspace found = given.data ? given : reserved;
+  if (found.bytes < needed)
+    return invalid("the workspace has " + std::to_string(found.bytes) +
+                   " bytes; " + why + " and needs " + std::to_string(needed));
+  return found;
+}
+
+Status QuantLinear::forward(const TensorView &x, const TensorView &y,
+                            void *stream, Workspace workspace) const {
+  const model::Layer &layer = state->layer;
+  if (Status status = checkArrays(layer, x, y); !status.ok())
+    return status;
+  int64_t rows = rowCount(x);
+  if (rows == 0)
+    return Status();
+  const driver::Device *device = state->device;
+  if (device) {
+    bool xThere = driver::isDeviceAddress(*device, x.data);
+    bool yThere = driver::isDeviceAddress(*device, y.data);
+    if (!xThere || !yThere)
+      return state->forwardFromHost(x, y, rows, xThere, yThere, stream,
+                                    workspace, workspaceSize(rows));
   }
-  Result<const LoadedKernel *> kernel = state->kernelFor(x.type, rows);
+  size_t needed = x.stride(x.shape.size() - 1) == 1
+                      ? 0
+                      : padded(static_cast<size_t>(rows) * layer.inFeatures *
+                               dtypeSize(x.type));
+  if (needed == 0)
+    return state->forwardThere(x, y, stream, nullptr);
+  Result<Workspace> found = findWorkspace(
+      workspace, workspace.data ? Workspace() : state->reserved(stream), needed,
+      "x has neighbours along K that are not next to each other");
+  if (!found.ok())
+    return found.status();
+  return state->forwardThere(x, y, stream, found->data);
+}
+
+Status QuantLinear::State::forwardFromHost(const TensorView &x,
+                                           const TensorView &y, int64_t rows,
+                                           bool xThere, bool yThere,
+                                           void *stream, Workspace workspace,
+                                           size_t needed) {
+  for (auto [name, array, there] :
+       {std::tuple("x", &x, xThere), std::tuple("y", &y, yThere)})
+    if (!there && !isDense(*array))
+      return invalid(std::string(name) +
+                     " is in host memory and not dense; a layer on a device "
+                     "takes dense arrays from host memory");
+  Result<Workspace> found = findWorkspace(
+      workspace, workspace.data ? Workspace() : reserved(stream), needed,
+      "x or y is in host memory, is copied to the device");
+  if (!found.ok())
+    return found.status();
+  size_t xBytes =
+      static_cast<size_t>(rows * layer.inFeatures) * dtypeSize(x.type);
+  size_t yBytes = static_cast<size_t>(rows * layer.outFeatures) * 2;
+  auto base = reinterpret_cast<driver::CuDevicePtr>(found->data);
+  driver::CuDevicePtr yPlace = base + padded(xBytes);
+  TensorView onX = x, onY = y;
+  if (!xThere) {
+    if (Status status =
+            driver::copyToDevice(*device, base, x.data, xBytes, stream);
+        !status.ok())
+      return status;
+    onX = TensorView::dense(reinterpret_cast<void *>(base), x.type, x.shape);
+  }
+  if (!yThere)
+    onY = TensorView::dense(reinterpret_cast<void *>(yPlace), y.type, y.shape);
+  if (Status status = forwardThere(onX, onY, stream, found->data); !status.ok())
+    return status;
+  if (yThere)
+    return Status();
+  if (Status status =
+          driver::copyToHost(*device, y.data, yPlace, yBytes, stream);
+      !status.ok())
+    return status;
+  return driver::synchronize(*device, stream);
+}
+
+Status QuantLinear::State::forwardThere(const TensorView &x,
+                                        const TensorView &y, void *stream,
+                                        void *denseX) {
+  LeadingDims dims = leadingDims(x, y);
+  int64_t rows = dims.back().extent, N = layer.outFeatures;
+  int64_t K = layer.inFeatures;
+  int64_t xColumnStride = x.stride(x.shape.size() - 1);
+  size_t xSize = dtypeSize(x.type), ySize = dtypeSize(y.type);
+  bool copies = xColumnStride != 1;
+  const LoadedKernel *dense = nullptr;
+  if (copies) {
+    Result<const LoadedKernel *> found = makeDenseKernel(x.type);
+    if (!found.ok())
+      return found.status();
+    dense = *found;
+  }
+  bool aligned = device && isAligned(x, y, dims) &&
+                 (!copies || K * static_cast<int64_t>(xSize) % 16 == 0);
+  Result<const LoadedKernel *> kernel = kernelFor(x.type, rows, aligned);
   if (!kernel.ok())
     return kernel.status();
-  const KernelInterface &interface = (*kernel)->compiled().interface;
-  // One program covers a block of rows and one of columns; the kernel's facts
-  // about N and K hold because it was chosen for this layer.
-  int64_t programs = 1;
-  for (auto [dim, size] :
-       llvm::zip_equal(interface.grid, std::array{rows, layer.outFeatures}))
-    programs *= (size + dim.block - 1) / dim.block;
 
-  auto constant = [](const auto &array) {
-    return const_cast<void *>(static_cast<const void *>(array.data()));
+  Addresses at = addresses();
+  auto matrix = [](const void *data, int64_t rowStride) {
+    return MatrixArgument{const_cast<void *>(data), rowStride, 1};
   };
-  int64_t N = layer.outFeatures;
   MatrixArgument matrices[] = {
-      {nullptr, 0, 1},
-      {constant(layer.qweight), N, 1},
-      {constant(layer.qzeros), N / model::codesPerWord(layer.bits), 1},
-      {constant(layer.scales), N, 1},
-      {constant(layer.gIdx), 0, 1},
-      {constant(layer.bias), 0, 1},
-      {nullptr, 0, 1}};
-  int64_t sizes[] = {rows, N, layer.inFeatures, layer.groups};
-
-  llvm::SmallVector<int64_t, 8> at(dims.size(), 0); // the outer indices
-  llvm::SmallVector<int64_t, 32> words;
+      matrix(nullptr, 0),
+      matrix(at.qweight, N),
+      matrix(at.qzeros, N / model::codesPerWord(layer.bits)),
+      matrix(at.scales, N),
+      matrix(at.gIdx, 0),
+      matrix(at.bias, 0),
+      matrix(nullptr, 0)};
+  int64_t sizes[] = {rows, N, K, layer.groups};
+  llvm::SmallVector<int64_t, 8> index(dims.size(), 0); // of the outer extents
   while (true) {
     char *xRows = static_cast<char *>(x.data);
     char *yRows = static_cast<char *>(y.data);
     for (size_t dim = 0; dim + 1 < dims.size(); ++dim) {
-      xRows += at[dim] * dims[dim].xStride * static_cast<int64_t>(xSize);
-      yRows += at[dim] * dims[dim].yStride * static_cast<int64_t>(ySize);
+      xRows += index[dim] * dims[dim].xStride * static_cast<int64_t>(xSize);
+      yRows += index[dim] * dims[dim].yStride * static_cast<int64_t>(ySize);
     }
     int64_t xStride = dims.back().xStride;
-    if (xColumnStride != 1) {
-      char *to = static_cast<char *>(workspace.data);
-      for (int64_t row = 0; row < rows; ++row)
-        (xSize == 2
-             ? copyRow<uint16_t>
-             : copyRow<uint32_t>)(xRows + row * xStride *
-                                              static_cast<int64_t>(xSize),
-                                  xColumnStride,
-                                  to + row * layer.inFeatures *
-                                           static_cast<int64_t>(xSize),
-                                  layer.inFeatures);
-      xRows = to;
-      xStride = layer.inFeatures;
+    if (copies) {
+      MatrixArgument copy[] = {{xRows, xStride, xColumnStride}, {denseX, K, 1}};
+      int64_t copySizes[] = {rows, K};
+      if (Status status =
+              launchBlocks(*dense, copy, copySizes, {rows, K}, stream);
+          !status.ok())
+        return status;
+      xRows = static_cast<char *>(denseX);
+      xStride = K;
     }
-    matrices[0] = {xRows, xStride, 1};
-    matrices[6] = {yRows, dims.back().yStride, 1};
-    words.clear();
-    fillWords(interface, matrices, sizes, words);
-    (*kernel)->launch(words, programs);
+    matrices[0] = matrix(xRows, xStride);
+    matrices[6] = matrix(yRows, dims.back().yStride);
+    if (Status status =
+            launchBlocks(**kernel, matrices, sizes, {rows, N}, stream);
+        !status.ok())
+      return status;
 
     size_t dim = dims.size() - 1;
-    while (dim > 0 && ++at[dim - 1] == dims[dim - 1].extent)
-      at[--dim] = 0;
+    while (dim > 0 && ++index[dim - 1] == dims[dim - 1].extent)
+      index[--dim] = 0;
     if (dim == 0)
       return Status();
   }

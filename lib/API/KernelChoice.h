@@ -17,14 +17,37 @@
 
 namespace nibble {
 
-/// The number of buckets.
-inline constexpr int bucketCount = 4;
+/// The number of buckets, on the host and on a GPU.
+inline constexpr int bucketCount = 6;
+
+/// What a call brings that a kernel depends on.
+struct CallKind {
+  /// The type of x.
+  DType type;
+  /// A bucket of M.
+  int bucket;
+  /// On a GPU: 16 bytes divide the address of x and the distance of its rows,
+  /// and 4 bytes those of y.
+  bool aligned;
+
+  bool operator==(const CallKind &) const = default;
+  /// Kinds are numbered from 0 to count - 1.
+  static constexpr int count = 3 * bucketCount * 2;
+  int number() const {
+    return (static_cast<int>(type) * bucketCount + bucket) * 2 + aligned;
+  }
+};
 
 /// The bucket of `rows` rows, which must be positive.
-int bucketOf(int64_t rows);
+int bucketOf(int64_t rows, bool host);
 
-/// What to compile for `layer` on the host, x of type `type`, M in `bucket`.
-CompileRequest hostRequest(const model::Layer &layer, DType type, int bucket);
+/// What to compile for `layer` on the host.
+CompileRequest hostRequest(const model::Layer &layer, CallKind kind);
+
+/// What to compile for `layer` on a GPU with `multiprocessors` that takes code
+/// for `target`.
+CompileRequest gpuRequest(const model::Layer &layer, CallKind kind,
+                          const std::string &target, int multiprocessors);
 
 } // namespace nibble
 

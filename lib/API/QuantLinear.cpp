@@ -14,6 +14,8 @@
 #include "Model/Checkpoint.h"
 #include "Model/Pack.h"
 #include "Support/Half.h"
+#include "Target/TargetSpec.h"
+#include "llvm/ADT/StringRef.h"
 #include <cstring>
 
 using namespace nibble;
@@ -85,18 +87,70 @@ static Status copyFloats(const char *name, const TensorView &array, size_t rank,
 // Making
 //===----------------------------------------------------------------------===//
 
-static Status checkDevice(const std::string &device) {
-  if (device == "auto" || device == "cpu")
+Status QuantLinear::State::chooseDevice(const std::string &name) {
+  if (name == "cpu")
     return Status();
-  return Status(ErrorCode::Unsupported,
-                "device '" + device + "'; this build runs on cpu");
+  llvm::StringRef number = name;
+  int ordinal = 0;
+  bool any = name == "auto";
+  if (!any &&
+      (!number.consume_front("cuda:") || number.getAsInteger(10, ordinal)))
+    return Status(ErrorCode::InvalidArgument,
+                  "there is no device '" + name +
+                      "'; devices are auto, cpu and cuda:0, cuda:1, ...");
+  Result<driver::Driver *> driver = driver::Driver::get();
+  if (!driver.ok())
+    return any ? Status() : driver.status();
+  Result<driver::Device *> found = (*driver)->device(ordinal);
+  if (!found.ok())
+    return any ? Status() : found.status();
+  Result<TargetSpec> spec =
+      TargetSpec::forCapability((*found)->properties().computeCapability);
+  if (!spec.ok())
+    return any ? Status() : spec.status();
+  device = *found;
+  deviceName = "cuda:" + std::to_string(ordinal);
+  target = spec->name;
+  return Status();
+}
+
+Status QuantLinear::State::upload() {
+  if (!device)
+    return Status();
+  auto copy = [&](size_t place, const auto &array) {
+    Result<driver::DeviceBuffer> buffer = driver::DeviceBuffer::copyOf(
+        *device, array.data(), array.size() * sizeof(array[0]));
+    if (buffer.ok())
+      buffers[place] = std::move(*buffer);
+    return buffer.status();
+  };
+  Status status = copy(0, layer.qweight);
+  if (status.ok())
+    status = copy(1, layer.qzeros);
+  if (status.ok())
+    status = copy(2, layer.scales);
+  if (status.ok())
+    status = copy(3, layer.gIdx);
+  if (status.ok())
+    status = copy(4, layer.bias);
+  return status;
+}
+
+QuantLinear::State::Addresses QuantLinear::State::addresses() const {
+  if (!device)
+    return {layer.qweight.data(), layer.qzeros.data(), layer.scales.data(),
+            layer.gIdx.data(), layer.bias.data()};
+  auto at = [&](size_t place) {
+    return reinterpret_cast<const void *>(buffers[place].address());
+  };
+  return {at(0), at(1), at(2), at(3), at(4)};
 }
 
 Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
                                         const QuantLinearOptions &options) {
-  if (Status status = checkDevice(options.device); !status.ok())
-    return status;
   auto state = std::make_shared<State>();
+  if (Status status = state->chooseDevice(options.device); !status.ok())
+    return status;
   model::Layer &layer = state->layer;
   Status status =
       copyArray("qweight", arrays.qweight, DType::I32, 2, layer.qweight);
@@ -136,7 +190,10 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
   if (!arrays.gIdx)
     for (int64_t k = 0; k < layer.inFeatures; ++k)
       layer.gIdx.push_back(static_cast<int32_t>(k / *rows));
-  if (status = model::checkLayer(layer); !status.ok())
+  status = model::checkLayer(layer);
+  if (status.ok())
+    status = state->upload();
+  if (!status.ok())
     return status;
   return QuantLinear(std::move(state));
 }
@@ -145,22 +202,23 @@ Result<QuantLinear> QuantLinear::empty(int bits, int64_t groupSize,
                                        int64_t inFeatures, int64_t outFeatures,
                                        bool bias,
                                        const QuantLinearOptions &options) {
-  if (Status status = checkDevice(options.device); !status.ok())
-    return status;
   Result<model::Layer> layer =
       model::emptyLayer(bits, groupSize, inFeatures, outFeatures, bias);
   if (!layer.ok())
     return layer.status();
   auto state = std::make_shared<State>();
   state->layer = std::move(*layer);
+  Status status = state->chooseDevice(options.device);
+  if (status.ok())
+    status = state->upload();
+  if (!status.ok())
+    return status;
   return QuantLinear(std::move(state));
 }
 
 Result<QuantLinear> QuantLinear::load(const std::string &folder,
                                       const std::string &prefix,
                                       const QuantLinearOptions &options) {
-  if (Status status = checkDevice(options.device); !status.ok())
-    return status;
   std::optional<model::ZeroFormat> format;
   if (options.format == "gptq")
     format = model::ZeroFormat::V1;
@@ -178,6 +236,11 @@ Result<QuantLinear> QuantLinear::load(const std::string &folder,
     return layer.status();
   auto state = std::make_shared<State>();
   state->layer = std::move(*layer);
+  Status status = state->chooseDevice(options.device);
+  if (status.ok())
+    status = state->upload();
+  if (!status.ok())
+    return status;
   return QuantLinear(std::move(state));
 }
 
@@ -213,17 +276,23 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
                         : "bias is missing, and the layer has one");
   // Act-order may change, and with it the kernels: a new state.
   auto made = std::make_shared<State>();
+  made->deviceName = state->deviceName;
   made->device = state->device;
+  made->target = state->target;
   model::Layer &layer = made->layer;
   layer.bits = old.bits;
   layer.groupSize = old.groupSize;
   layer.inFeatures = old.inFeatures;
   layer.outFeatures = old.outFeatures;
-  if (status = model::packLayer(layer, w, s, z, groups, b); !status.ok())
+  status = model::packLayer(layer, w, s, z, groups, b);
+  if (status.ok())
+    status = made->upload();
+  if (!status.ok())
     return status;
   {
     std::lock_guard lock(state->mutex);
-    made->workspaces = state->workspaces;
+    made->workspaces = std::move(state->workspaces);
+    made->deviceWorkspaces = std::move(state->deviceWorkspaces);
   }
   state = std::move(made);
   return Status();
@@ -233,20 +302,43 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
 // Kernels and workspaces
 //===----------------------------------------------------------------------===//
 
-Result<const LoadedKernel *> QuantLinear::State::kernelFor(DType type,
-                                                           int64_t rows) {
-  int bucket = bucketOf(rows);
-  auto &slot = kernels[static_cast<int>(type) * bucketCount + bucket];
-  if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
-    return found;
+/// The kernel in `slot`, or else the one for `request`, put there.
+static Result<const LoadedKernel *>
+findKernel(std::atomic<const LoadedKernel *> &slot, std::mutex &mutex,
+           std::vector<std::shared_ptr<const LoadedKernel>> &owned,
+           const CompileRequest &request, const driver::Device *device) {
   Result<std::shared_ptr<const LoadedKernel>> loaded =
-      findOrCompile(hostRequest(layer, type, bucket));
+      findOrCompile(request, device);
   if (!loaded.ok())
     return loaded.status();
   std::lock_guard lock(mutex);
   owned.push_back(*loaded);
   slot.store(loaded->get(), std::memory_order_release);
   return loaded->get();
+}
+
+Result<const LoadedKernel *>
+QuantLinear::State::kernelFor(DType type, int64_t rows, bool aligned) {
+  CallKind kind = {type, bucketOf(rows, !device), aligned};
+  auto &slot = kernels[kind.number()];
+  if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
+    return found;
+  CompileRequest request =
+      device ? gpuRequest(layer, kind, target,
+                          device->properties().multiprocessors)
+             : hostRequest(layer, kind);
+  return findKernel(slot, mutex, owned, request, device);
+}
+
+Result<const LoadedKernel *> QuantLinear::State::makeDenseKernel(DType type) {
+  auto &slot = denseKernels[static_cast<int>(type)];
+  if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
+    return found;
+  CompileRequest request;
+  request.kernel = "make_dense";
+  request.config = std::string("BLOCK_M=1 BLOCK_K=1024 X=") + dtypeName(type);
+  request.target = target;
+  return findKernel(slot, mutex, owned, request, device);
 }
 
 Result<const CompiledKernel *> QuantLinear::prepare(DType type,
@@ -256,31 +348,46 @@ Result<const CompiledKernel *> QuantLinear::prepare(DType type,
   if (rows < 1)
     return invalid("the number of rows is " + std::to_string(rows) +
                    ", expected at least 1");
-  Result<const LoadedKernel *> kernel = state->kernelFor(type, rows);
+  Result<const LoadedKernel *> kernel =
+      state->kernelFor(type, rows, /*aligned=*/state->device != nullptr);
   if (!kernel.ok())
     return kernel.status();
   return &(*kernel)->compiled();
 }
 
-size_t QuantLinear::workspaceSize(int64_t maxRows) const {
-  return static_cast<size_t>(std::max<int64_t>(maxRows, 0)) *
-         state->layer.inFeatures * dtypeSize(DType::F32);
-}
-
 Workspace QuantLinear::State::reserved(void *stream) {
   std::lock_guard lock(mutex);
+  if (device) {
+    auto found = deviceWorkspaces.find(stream);
+    if (found == deviceWorkspaces.end())
+      return {};
+    return {reinterpret_cast<void *>(found->second.address()),
+            found->second.bytes()};
+  }
   auto found = workspaces.find(stream);
   if (found == workspaces.end())
     return {};
   return {found->second.data(), found->second.size()};
 }
 
+Status QuantLinear::State::reserve(size_t bytes, void *stream) {
+  std::lock_guard lock(mutex);
+  if (!device) {
+    workspaces[stream].resize(bytes);
+    return Status();
+  }
+  Result<driver::DeviceBuffer> buffer =
+      driver::DeviceBuffer::allocate(*device, bytes);
+  if (!buffer.ok())
+    return buffer.status();
+  deviceWorkspaces[stream] = std::move(*buffer);
+  return Status();
+}
+
 Status QuantLinear::reserveWorkspace(int64_t maxRows, void *stream) {
   if (maxRows < 0)
     return invalid("the number of rows is " + std::to_string(maxRows));
-  std::lock_guard lock(state->mutex);
-  state->workspaces[stream].resize(workspaceSize(maxRows));
-  return Status();
+  return state->reserve(workspaceSize(maxRows), stream);
 }
 
 TensorView QuantLinear::weight() const {
@@ -296,4 +403,4 @@ int64_t QuantLinear::inFeatures() const { return state->layer.inFeatures; }
 int64_t QuantLinear::outFeatures() const { return state->layer.outFeatures; }
 bool QuantLinear::actOrder() const { return state->layer.actOrder; }
 bool QuantLinear::hasBias() const { return !state->layer.bias.empty(); }
-const std::string &QuantLinear::device() const { return state->device; }
+const std::string &QuantLinear::device() const { return state->deviceName; }

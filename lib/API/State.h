@@ -10,6 +10,7 @@
 #define NIBBLE_API_STATE_H
 
 #include "API/KernelChoice.h"
+#include "Driver/Memory.h"
 #include "Jit/LoadedKernel.h"
 #include "Model/Layer.h"
 #include "nibble/QuantLinear.h"
@@ -21,21 +22,55 @@
 namespace nibble {
 
 struct QuantLinear::State {
-  model::Layer layer;
-  std::string device = "cpu";
+  /// Arrays of the layer as kernels read them.
+  struct Addresses {
+    const void *qweight, *qzeros, *scales, *gIdx, *bias;
+  };
 
-  /// The kernel for a type of x and a bucket, compiled if need be. Takes no
-  /// lock once it is there.
-  Result<const LoadedKernel *> kernelFor(DType type, int64_t rows);
+  model::Layer layer;
+  std::string deviceName = "cpu";
+  /// Null for the CPU.
+  const driver::Device *device = nullptr;
+  std::string target = "host";
+  /// The layer's arrays on the device, in the order of Addresses.
+  std::array<driver::DeviceBuffer, 5> buffers;
+
+  /// Takes the device that `name` asks for (auto, cpu, cuda:N).
+  Status chooseDevice(const std::string &name);
+  /// Copies the layer to the device, if there is one.
+  Status upload();
+  Addresses addresses() const;
+
+  /// The kernel for a call, compiled if need be. Takes no lock once it is
+  /// there.
+  Result<const LoadedKernel *> kernelFor(DType type, int64_t rows,
+                                         bool aligned);
+
+  /// The kernel make_dense for a type of x.
+  Result<const LoadedKernel *> makeDenseKernel(DType type);
+
+  /// forward() of arrays that kernels can reach. `denseX` is memory for x
+  /// without gaps, if its columns have some.
+  Status forwardThere(const TensorView &x, const TensorView &y, void *stream,
+                      void *denseX);
+  /// forward() of `rows` rows of which x or y is not `there`, on the device.
+  Status forwardFromHost(const TensorView &x, const TensorView &y, int64_t rows,
+                         bool xThere, bool yThere, void *stream,
+                         Workspace workspace, size_t needed);
 
   /// The memory held for `stream`; empty if there is none.
   Workspace reserved(void *stream);
+  Status reserve(size_t bytes, void *stream);
 
   std::mutex mutex;
   std::vector<std::shared_ptr<const LoadedKernel>> owned;
-  /// By the type of x (three types) and the bucket.
-  std::array<std::atomic<const LoadedKernel *>, 3 * bucketCount> kernels{};
+  /// By CallKind::number().
+  std::array<std::atomic<const LoadedKernel *>, CallKind::count> kernels{};
+  /// By the type of x.
+  std::array<std::atomic<const LoadedKernel *>, 3> denseKernels{};
+  /// Memory held for streams: the host's, or the device's.
   std::map<void *, std::vector<std::byte>> workspaces;
+  std::map<void *, driver::DeviceBuffer> deviceWorkspaces;
 };
 
 } // namespace nibble

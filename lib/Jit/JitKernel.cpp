@@ -50,6 +50,5 @@ Status JitKernel::run(const std::map<std::string, TensorView> &matrices,
   for (const KernelSize &size : interface.sizes)
     values.push_back(sizes.at(size.name));
   fillWords(interface, arguments, values, words);
-  kernel->launch(words, *programs);
-  return Status();
+  return kernel->launch(words, *programs, nullptr);
 }

@@ -19,29 +19,32 @@ using namespace nibble;
 using Loaded = Result<std::shared_ptr<const LoadedKernel>>;
 
 /// Every input of a compilation, each with its length before it.
-static Result<std::string> keyOf(const CompileRequest &request) {
+static Result<std::string> keyOf(const CompileRequest &request,
+                                 const driver::Device *device) {
   Result<KernelConfig> config = KernelConfig::parse(request.config);
   if (!config.ok())
     return config.status();
-  std::string key;
+  std::string key = device ? std::to_string(device->ordinal()) : "host";
   for (const std::string &part : {request.kernel, request.text, config->str(),
                                   request.target, request.schedule})
     key += std::to_string(part.size()) + ":" + part;
   return key;
 }
 
-static Loaded compileAndLoad(const CompileRequest &request) {
+static Loaded compileAndLoad(const CompileRequest &request,
+                             const driver::Device *device) {
   Result<CompiledKernel> compiled = compile(request);
   if (!compiled.ok())
     return compiled.status();
-  return LoadedKernel::load(std::move(*compiled));
+  return LoadedKernel::load(std::move(*compiled), device);
 }
 
-Loaded nibble::findOrCompile(const CompileRequest &request) {
+Loaded nibble::findOrCompile(const CompileRequest &request,
+                             const driver::Device *device) {
   static std::mutex mutex;
   static auto *kernels = new std::map<std::string, std::shared_future<Loaded>>;
 
-  Result<std::string> key = keyOf(request);
+  Result<std::string> key = keyOf(request, device);
   if (!key.ok())
     return key.status();
   std::promise<Loaded> promise;
@@ -57,7 +60,7 @@ Loaded nibble::findOrCompile(const CompileRequest &request) {
   }
   if (!first)
     return future.get();
-  Loaded loaded = compileAndLoad(request);
+  Loaded loaded = compileAndLoad(request, device);
   if (!loaded.ok()) {
     std::lock_guard lock(mutex);
     kernels->erase(*key);

@@ -16,9 +16,11 @@
 
 namespace nibble {
 
-/// The kernel for `request`, compiled and loaded now if it is the first.
+/// The kernel for `request` on `device` (null: the host), compiled and loaded
+/// now if it is the first.
 Result<std::shared_ptr<const LoadedKernel>>
-findOrCompile(const CompileRequest &request);
+findOrCompile(const CompileRequest &request,
+              const driver::Device *device = nullptr);
 
 } // namespace nibble
 

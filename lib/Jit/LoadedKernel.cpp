@@ -11,34 +11,51 @@
 #include "Jit/LoadedKernel.h"
 #include "Jit/ThreadPool.h"
 #include "Target/HostModule.h"
+#include "llvm/ADT/SmallVector.h"
 
 using namespace nibble;
 
-LoadedKernel::LoadedKernel(CompiledKernel compiled,
-                           std::unique_ptr<HostModule> module, Entry entry)
-    : kernel(std::move(compiled)), module(std::move(module)), entry(entry) {}
+LoadedKernel::LoadedKernel(CompiledKernel compiled)
+    : kernel(std::move(compiled)) {}
 LoadedKernel::~LoadedKernel() = default;
 
 Result<std::shared_ptr<const LoadedKernel>>
-LoadedKernel::load(CompiledKernel compiled) {
-  if (compiled.target != "host")
+LoadedKernel::load(CompiledKernel compiled, const driver::Device *device) {
+  std::shared_ptr<LoadedKernel> loaded(new LoadedKernel(std::move(compiled)));
+  const CompiledKernel &kernel = loaded->kernel;
+  if (device) {
+    Result<std::unique_ptr<driver::Module>> module = driver::Module::load(
+        *device, kernel.code, kernel.name, kernel.sharedBytes);
+    if (!module.ok())
+      return module.status();
+    loaded->deviceModule = std::move(*module);
+    return std::shared_ptr<const LoadedKernel>(std::move(loaded));
+  }
+  if (kernel.target != "host")
     return Status(ErrorCode::Unsupported,
-                  "a kernel for " + compiled.target +
-                      " cannot run here: nibble launches host kernels");
-  Result<std::unique_ptr<HostModule>> module = HostModule::load(compiled.code);
+                  "a kernel for " + kernel.target + " cannot run on the host");
+  Result<std::unique_ptr<HostModule>> module = HostModule::load(kernel.code);
   if (!module.ok())
     return module.status();
-  Result<void *> entry = (*module)->find(compiled.name);
+  Result<void *> entry = (*module)->find(kernel.name);
   if (!entry.ok())
     return entry.status();
-  return std::shared_ptr<const LoadedKernel>(
-      new LoadedKernel(std::move(compiled), std::move(*module),
-                       reinterpret_cast<Entry>(*entry)));
+  loaded->hostModule = std::move(*module);
+  loaded->entry = reinterpret_cast<Entry>(*entry);
+  return std::shared_ptr<const LoadedKernel>(std::move(loaded));
 }
 
-void LoadedKernel::launch(llvm::ArrayRef<int64_t> words,
-                          int64_t programs) const {
+Status LoadedKernel::launch(llvm::ArrayRef<int64_t> words, int64_t programs,
+                            void *stream) const {
+  if (deviceModule) {
+    llvm::SmallVector<void *, 32> arguments;
+    for (const int64_t &word : words)
+      arguments.push_back(const_cast<int64_t *>(&word));
+    return deviceModule->launch(programs, kernel.threads, arguments.data(),
+                                stream);
+  }
   ThreadPool::shared().run(programs, [&](int64_t first, int64_t end) {
     entry(words.data(), first, end);
   });
+  return Status();
 }

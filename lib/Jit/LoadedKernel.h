@@ -11,6 +11,7 @@
 #ifndef NIBBLE_JIT_LOADEDKERNEL_H
 #define NIBBLE_JIT_LOADEDKERNEL_H
 
+#include "Driver/Module.h"
 #include "nibble/Compiler.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <memory>
@@ -19,27 +20,33 @@ namespace nibble {
 
 class HostModule;
 
-/// A compiled kernel in this process.
+/// A compiled kernel in this process, on the host or on one device.
 class LoadedKernel {
 public:
+  /// Loads `compiled` onto `device`, or onto the host if that is null.
   static Result<std::shared_ptr<const LoadedKernel>>
-  load(CompiledKernel compiled);
+  load(CompiledKernel compiled, const driver::Device *device);
   ~LoadedKernel();
 
   const CompiledKernel &compiled() const { return kernel; }
 
   /// Runs `programs` programs with the words that the kernel's interface
-  /// lists, and returns when they are done. Allocates nothing.
-  void launch(llvm::ArrayRef<int64_t> words, int64_t programs) const;
+  /// lists. On the host it returns when they are done; on a device they run in
+  /// order on `stream`. Allocates nothing and waits for nothing else.
+  Status launch(llvm::ArrayRef<int64_t> words, int64_t programs,
+                void *stream) const;
+
+  /// The code on a device, or null.
+  const driver::Module *module() const { return deviceModule.get(); }
 
 private:
   using Entry = void (*)(const int64_t *words, int64_t first, int64_t end);
-  LoadedKernel(CompiledKernel compiled, std::unique_ptr<HostModule> module,
-               Entry entry);
+  explicit LoadedKernel(CompiledKernel compiled);
 
   CompiledKernel kernel;
-  std::unique_ptr<HostModule> module;
-  Entry entry;
+  std::unique_ptr<HostModule> hostModule;
+  Entry entry = nullptr;
+  std::unique_ptr<driver::Module> deviceModule;
 };
 
 } // namespace nibble

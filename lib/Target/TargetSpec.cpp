@@ -72,6 +72,25 @@ Result<TargetSpec> TargetSpec::parse(std::string_view name) {
                     llvm::join(names(), ", "));
 }
 
+Result<TargetSpec> TargetSpec::forCapability(int capability) {
+  // Code for an architecture with an 'a' runs on that one alone; other code
+  // runs on every later GPU too.
+  const Gpu *best = nullptr;
+  for (const Gpu &gpu : gpus) {
+    llvm::StringRef digits = llvm::StringRef(gpu.name).drop_front(3);
+    bool exact = digits.consume_back("a");
+    int own = std::stoi(digits.str());
+    if (exact ? own == capability : own <= capability)
+      best = &gpu;
+  }
+  if (!best)
+    return Status(
+        ErrorCode::Unsupported,
+        "a GPU of compute capability " + std::to_string(capability / 10) + "." +
+            std::to_string(capability % 10) + "; nibble needs 8.0 or later");
+  return parse(best->name);
+}
+
 std::vector<std::string> TargetSpec::names() {
   std::vector<std::string> all;
   for (const Gpu &gpu : gpus)

@@ -39,6 +39,9 @@ struct TargetSpec {
 
   /// The target called `name`; the error lists the names there are.
   static Result<TargetSpec> parse(std::string_view name);
+  /// The target for GPUs of compute capability `capability` (10 * major +
+  /// minor, 90 for 9.0): its own, or the newest whose code such a GPU runs.
+  static Result<TargetSpec> forCapability(int capability);
   /// The names of all targets, `host` last.
   static std::vector<std::string> names();
 };

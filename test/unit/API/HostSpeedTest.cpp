@@ -78,7 +78,7 @@ TEST(HostSpeed, FasterThanAnFp32ProductOnOneThread) {
               theirs, ours, theirs / ours);
 #if defined(__OPTIMIZE__) && !__has_feature(address_sanitizer)
   if (std::thread::hardware_concurrency() >= 2) {
-    EXPECT_GE(theirs / ours, 2); // 3 and more on an idle machine
+    EXPECT_GE(theirs / ours, 1.5); // 3 and more on an idle machine
   }
 #endif
 }

@@ -164,7 +164,8 @@ TEST(JitKernel, FailuresAreNotKept) {
                    "parameter 'BITS' is 3");
   request.config = "BITS=4 BLOCK_K=32 BLOCK_N=32";
   request.target = "sm_80";
-  EXPECT_REFUSED(JitKernel::create(request).status(), Unsupported, "sm_80");
+  EXPECT_REFUSED(JitKernel::create(request).status(), Unsupported,
+                 "a kernel for sm_80 cannot run on the host");
 }
 
 } // namespace

@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "Compiler": {"Conversion", "Transforms", "Target", "Nibble", "Support", "mlir", "llvm"},
     "Jit": {"Transforms", "Target", "Driver", "Support", SUPPORT},
     "Model": {"Support", SUPPORT},
-    "API": {"Jit", "Model", "Transforms", "Support", SUPPORT},
+    "API": {"Jit", "Model", "Driver", "Target", "Transforms", "Support", SUPPORT},
 }
 
 

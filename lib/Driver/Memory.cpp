@@ -1,0 +1,96 @@
+//===- Driver/Memory.cpp - Device memory
+//-----------------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Memory.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Driver/Memory.h"
+#include <algorithm>
+#include <utility>
+
+using namespace nibble;
+using namespace nibble::driver;
+
+DeviceBuffer &DeviceBuffer::operator=(DeviceBuffer &&other) noexcept {
+  std::swap(device, other.device);
+  std::swap(place, other.place);
+  std::swap(length, other.length);
+  return *this;
+}
+
+DeviceBuffer::~DeviceBuffer() {
+  if (!device)
+    return;
+  ContextGuard guard(*device);
+  RelaxedCaptureGuard relaxed(*device);
+  if (guard.status().ok())
+    device->api().cuMemFree(place);
+}
+
+Result<DeviceBuffer> DeviceBuffer::allocate(const Device &device,
+                                            size_t bytes) {
+  ContextGuard guard(device);
+  if (!guard.status().ok())
+    return guard.status();
+  RelaxedCaptureGuard relaxed(device);
+  DeviceBuffer buffer;
+  NIBBLE_CUDA_TRY(device.driver(), cuMemAlloc,
+                  (&buffer.place, std::max<size_t>(bytes, 1)),
+                  "bytes=" + std::to_string(bytes));
+  buffer.device = &device;
+  buffer.length = bytes;
+  return buffer;
+}
+
+Result<DeviceBuffer> DeviceBuffer::copyOf(const Device &device,
+                                          const void *from, size_t bytes) {
+  Result<DeviceBuffer> buffer = allocate(device, bytes);
+  if (!buffer.ok())
+    return buffer;
+  if (Status status =
+          copyToDevice(device, buffer->address(), from, bytes, nullptr);
+      !status.ok())
+    return status;
+  ContextGuard guard(device);
+  NIBBLE_CUDA_TRY(device.driver(), cuStreamSynchronize, (nullptr), "stream=0");
+  return buffer;
+}
+
+Status driver::copyToDevice(const Device &device, CuDevicePtr to,
+                            const void *from, size_t bytes, CuStream stream) {
+  if (bytes == 0)
+    return {};
+  ContextGuard guard(device);
+  if (!guard.status().ok())
+    return guard.status();
+  NIBBLE_CUDA_TRY(device.driver(), cuMemcpyHtoDAsync, (to, from, bytes, stream),
+                  "bytes=" + std::to_string(bytes));
+  return {};
+}
+
+Status driver::copyToHost(const Device &device, void *to, CuDevicePtr from,
+                          size_t bytes, CuStream stream) {
+  if (bytes == 0)
+    return {};
+  ContextGuard guard(device);
+  if (!guard.status().ok())
+    return guard.status();
+  NIBBLE_CUDA_TRY(device.driver(), cuMemcpyDtoHAsync, (to, from, bytes, stream),
+                  "bytes=" + std::to_string(bytes));
+  return {};
+}
+
+bool driver::isDeviceAddress(const Device &device, const void *address) {
+  ContextGuard guard(device);
+  CuMemoryType type{};
+  // An address that the driver does not know is the host's own memory.
+  return guard.status().ok() &&
+         device.api().cuPointerGetAttribute(
+             &type, CuPointerMemoryType,
+             reinterpret_cast<CuDevicePtr>(address)) == CuSuccess &&
+         (type == CuMemoryHost || type == CuMemoryDevice);
+}

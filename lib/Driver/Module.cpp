@@ -1,0 +1,97 @@
+//===- Driver/Module.cpp - Kernels on a device
+//-----------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Module.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Driver/Module.h"
+#include <climits>
+
+using namespace nibble;
+using namespace nibble::driver;
+
+Result<std::unique_ptr<Module>> Module::load(const Device &device,
+                                             const std::string &image,
+                                             const std::string &name,
+                                             int64_t sharedBytes) {
+  ContextGuard guard(device);
+  if (!guard.status().ok())
+    return guard.status();
+  RelaxedCaptureGuard relaxed(device);
+  if (static_cast<uint64_t>(sharedBytes) >
+      device.properties().maxSharedBytesPerBlock)
+    return Status(
+        ErrorCode::Unsupported,
+        "kernel '" + name + "' needs " + std::to_string(sharedBytes) +
+            " bytes of shared memory; " + device.properties().name + " has " +
+            std::to_string(device.properties().maxSharedBytesPerBlock));
+  std::unique_ptr<Module> result(new Module(device));
+  std::string log(8192, '\0');
+  CuJitOption options[] = {CuJitErrorLogBuffer, CuJitErrorLogBufferSizeBytes};
+  void *values[] = {log.data(), reinterpret_cast<void *>(log.size())};
+  CuResult loaded = device.api().cuModuleLoadDataEx(
+      &result->module, image.c_str(), 2, options, values);
+  if (loaded != CuSuccess) {
+    Status status =
+        device.driver().error(loaded, "cuModuleLoadDataEx", "kernel=" + name);
+    log.resize(std::char_traits<char>::length(log.c_str()));
+    return log.empty() ? status
+                       : Status(status.code(), status.message() + "\n" + log);
+  }
+  NIBBLE_CUDA_TRY(device.driver(), cuModuleGetFunction,
+                  (&result->function, result->module, name.c_str()),
+                  "name=" + name);
+  if (sharedBytes > 0)
+    NIBBLE_CUDA_TRY(device.driver(), cuFuncSetAttribute,
+                    (result->function, CuFunctionMaxDynamicSharedSizeBytes,
+                     static_cast<int>(sharedBytes)),
+                    "dynamic shared bytes=" + std::to_string(sharedBytes));
+  result->dynamicSharedBytes = static_cast<unsigned>(sharedBytes);
+  NIBBLE_CUDA_TRY(device.driver(), cuFuncGetAttribute,
+                  (&result->registerCount, CuFunctionNumRegs, result->function),
+                  "NumRegs");
+  NIBBLE_CUDA_TRY(
+      device.driver(), cuFuncGetAttribute,
+      (&result->spilledBytes, CuFunctionLocalSizeBytes, result->function),
+      "LocalSizeBytes");
+  return result;
+}
+
+Module::~Module() {
+  if (!module)
+    return;
+  ContextGuard guard(owner);
+  RelaxedCaptureGuard relaxed(owner);
+  if (guard.status().ok())
+    owner.api().cuModuleUnload(module);
+}
+
+Status Module::launch(int64_t blocks, int threads, void **arguments,
+                      CuStream stream) const {
+  if (blocks == 0)
+    return {};
+  if (blocks > INT_MAX)
+    return Status(ErrorCode::InvalidArgument,
+                  "a launch of " + std::to_string(blocks) +
+                      " blocks; a device takes " + std::to_string(INT_MAX));
+  ContextGuard guard(owner);
+  if (!guard.status().ok())
+    return guard.status();
+  CuLaunchConfig config = {};
+  config.gridDimX = static_cast<unsigned>(blocks);
+  config.gridDimY = config.gridDimZ = 1;
+  config.blockDimX = static_cast<unsigned>(threads);
+  config.blockDimY = config.blockDimZ = 1;
+  config.sharedMemBytes = dynamicSharedBytes;
+  config.stream = stream;
+  NIBBLE_CUDA_TRY(owner.driver(), cuLaunchKernelEx,
+                  (&config, function, arguments, nullptr),
+                  "blocks=" + std::to_string(blocks) +
+                      ", threads=" + std::to_string(threads) +
+                      ", shared bytes=" + std::to_string(dynamicSharedBytes));
+  return {};
+}

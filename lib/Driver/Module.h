@@ -1,0 +1,55 @@
+//===- Driver/Module.h - Kernels on a device
+//-------------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// PTX or a cubin to a function, and its launch.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_DRIVER_MODULE_H
+#define NIBBLE_DRIVER_MODULE_H
+
+#include "Driver/Device.h"
+
+namespace nibble::driver {
+
+/// One kernel's code on one device. The device must outlive it.
+class Module {
+public:
+  /// Loads `image`, PTX text or a cubin, and finds entry `name`, which may use
+  /// `sharedBytes` of dynamic shared memory. CompileError with the driver's log
+  /// if it does not take the PTX; Unsupported if the kernel does not fit the
+  /// device.
+  static Result<std::unique_ptr<Module>> load(const Device &device,
+                                              const std::string &image,
+                                              const std::string &name,
+                                              int64_t sharedBytes);
+  ~Module();
+  Module(const Module &) = delete;
+  Module &operator=(const Module &) = delete;
+
+  /// Launches `blocks` blocks of `threads` threads on `stream`. `arguments`
+  /// are the addresses of the entry's parameters. Neither allocates nor waits.
+  Status launch(int64_t blocks, int threads, void **arguments,
+                CuStream stream) const;
+
+  const Device &device() const { return owner; }
+  /// Registers of a thread, and bytes of local memory, into which registers
+  /// are spilled.
+  int registers() const { return registerCount; }
+  int localBytes() const { return spilledBytes; }
+
+private:
+  explicit Module(const Device &device) : owner(device) {}
+  const Device &owner;
+  CuModule module = nullptr;
+  CuFunction function = nullptr;
+  unsigned dynamicSharedBytes = 0;
+  int registerCount = 0, spilledBytes = 0;
+};
+
+} // namespace nibble::driver
+
+#endif // NIBBLE_DRIVER_MODULE_H
