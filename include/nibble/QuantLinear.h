@@ -111,13 +111,13 @@ public:
   ///   neighbours along N next to each other. y shares no memory with x.
   /// Leading extents may be 0. On the CPU, `stream` is ignored, and the call
   /// returns when y is written; the caller's thread and a pool compute. On a
-  /// GPU, `stream` is a CUstream (null: the default stream); with x and y in
-  /// device memory the call only puts work on it, and may be captured into a
-  /// graph. x or y in host memory must be dense; it is copied, and with y there
-  /// the call returns when y is written.
-  /// Allocates nothing once the kernel for this type and number of rows is
-  /// compiled (see prepare()). `workspace` may be empty where workspaceSize()
-  /// says 0 for x, or if reserveWorkspace() was called for `stream`.
+  /// GPU, `stream` is a stream of the CUDA driver (null: the default); with x
+  /// and y in device memory the call only puts work on it, and may be captured
+  /// into a graph. x or y in host memory must be dense; it is copied, and with
+  /// y there the call returns when y is written. Allocates nothing once the
+  /// kernel for this type and number of rows is compiled (see prepare()).
+  /// `workspace` may be empty where workspaceSize() says 0 for x, or if
+  /// reserveWorkspace() was called for `stream`.
   Status forward(const TensorView &x, const TensorView &y,
                  void *stream = nullptr, Workspace workspace = {}) const;
 
