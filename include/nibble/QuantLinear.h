@@ -63,6 +63,11 @@ struct QuantLinearOptions {
   /// For load(): how zero points are stored, `gptq` (minus one) or `gptq_v2`
   /// (as they are), against what the checkpoint says; empty believes it.
   std::string format;
+  /// Words of a configuration (docs/architecture.md) that take the place of
+  /// nibble's own choice, such as `BLOCK_M=64 BLOCK_N=128 warps=8`; for tuning.
+  std::string config;
+  /// auto, or the one schedule to take: host; simt or mma on a GPU.
+  std::string schedule = "auto";
 };
 
 /// Scratch memory for one call of forward(), the caller's: host memory for a

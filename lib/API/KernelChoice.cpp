@@ -9,7 +9,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/KernelChoice.h"
-#include "Transforms/KernelConfig.h"
 
 using namespace nibble;
 
@@ -45,7 +44,19 @@ struct Blocks {
 } // namespace
 
 static KernelConfig configFor(const model::Layer &layer, DType type,
-                              Blocks blocks) {
+                              Blocks blocks, const KernelConfig &overrides) {
+  auto choose = [&](const char *name, int64_t &value) {
+    if (auto found = overrides.params.find(name);
+        found != overrides.params.end())
+      value = found->second;
+  };
+  int64_t groupM = 8;
+  choose("BLOCK_M", blocks.m);
+  choose("BLOCK_N", blocks.n);
+  choose("BLOCK_K", blocks.k);
+  choose("GROUP_M", groupM);
+  if (overrides.warps)
+    blocks.warps = overrides.warps;
   KernelConfig config;
   bool groupIsRead = layer.groups == 1 || layer.actOrder;
   config.params = {{"BITS", layer.bits},
@@ -55,14 +66,14 @@ static KernelConfig configFor(const model::Layer &layer, DType type,
                    {"BLOCK_M", blocks.m},
                    {"BLOCK_N", blocks.n},
                    {"BLOCK_K", blocks.k},
-                   {"GROUP_M", 8}};
+                   {"GROUP_M", groupM}};
   const char *half = type == DType::BF16 ? "bf16" : "f16";
   config.types = {{"X", dtypeName(type)}, {"T", half}, {"Y", half}};
   config.warps = blocks.warps;
   // Facts that leave masks out, only where they hold.
-  if (layer.outFeatures % blocks.n == 0)
+  if (blocks.n > 0 && layer.outFeatures % blocks.n == 0)
     config.multiples["N"] = blocks.n;
-  if (layer.inFeatures % blocks.k == 0)
+  if (blocks.k > 0 && layer.inFeatures % blocks.k == 0)
     config.multiples["K"] = blocks.k;
   return config;
 }
@@ -76,17 +87,19 @@ static CompileRequest requestFor(const KernelConfig &config,
   return request;
 }
 
-CompileRequest nibble::hostRequest(const model::Layer &layer, CallKind kind) {
+CompileRequest nibble::hostRequest(const model::Layer &layer, CallKind kind,
+                                   const KernelConfig &overrides) {
   // Columns of a block: enough for all accumulators of a row, and fewer for
   // more rows, which share them. Rows of K: what unrolled code can bear.
   int64_t rows = hostRows[kind.bucket];
   Blocks blocks = {rows, rows == 1 ? 256 : 128, 16, 1};
-  return requestFor(configFor(layer, kind.type, blocks), "host");
+  return requestFor(configFor(layer, kind.type, blocks, overrides), "host");
 }
 
 CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
                                   const std::string &target,
-                                  int multiprocessors) {
+                                  int multiprocessors,
+                                  const KernelConfig &overrides) {
   Blocks blocks = {gpuRows[kind.bucket], 64, 64, 4};
   if (blocks.m == 128)
     blocks = {128, 128, 32, 8};
@@ -94,7 +107,7 @@ CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
   while (blocks.m <= 32 && blocks.n > 32 &&
          layer.outFeatures / blocks.n < 2 * multiprocessors)
     blocks = {blocks.m, blocks.n / 2, blocks.k * 2, 2};
-  KernelConfig config = configFor(layer, kind.type, blocks);
+  KernelConfig config = configFor(layer, kind.type, blocks, overrides);
   for (const char *name : {"qweight", "scales"})
     config.alignments[name] = 16;
   if (layer.outFeatures % 8 != 0)

@@ -13,6 +13,7 @@
 #define NIBBLE_API_KERNELCHOICE_H
 
 #include "Model/Layer.h"
+#include "Transforms/KernelConfig.h"
 #include "nibble/Compiler.h"
 
 namespace nibble {
@@ -41,13 +42,16 @@ struct CallKind {
 /// The bucket of `rows` rows, which must be positive.
 int bucketOf(int64_t rows, bool host);
 
-/// What to compile for `layer` on the host.
-CompileRequest hostRequest(const model::Layer &layer, CallKind kind);
+/// What to compile for `layer` on the host. `overrides` take the place of what
+/// is chosen; warps 0 is no override.
+CompileRequest hostRequest(const model::Layer &layer, CallKind kind,
+                           const KernelConfig &overrides);
 
 /// What to compile for `layer` on a GPU with `multiprocessors` that takes code
 /// for `target`.
 CompileRequest gpuRequest(const model::Layer &layer, CallKind kind,
-                          const std::string &target, int multiprocessors);
+                          const std::string &target, int multiprocessors,
+                          const KernelConfig &overrides);
 
 } // namespace nibble
 

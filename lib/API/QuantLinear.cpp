@@ -87,7 +87,16 @@ static Status copyFloats(const char *name, const TensorView &array, size_t rank,
 // Making
 //===----------------------------------------------------------------------===//
 
-Status QuantLinear::State::chooseDevice(const std::string &name) {
+Status QuantLinear::State::configure(const QuantLinearOptions &options) {
+  Result<KernelConfig> given = KernelConfig::parse(options.config);
+  if (!given.ok())
+    return given.status();
+  overrides = std::move(*given);
+  // 0 is "not given", which the text form cannot say.
+  if (options.config.find("warps=") == std::string::npos)
+    overrides.warps = 0;
+  schedule = options.schedule;
+  const std::string &name = options.device;
   if (name == "cpu")
     return Status();
   llvm::StringRef number = name;
@@ -149,7 +158,7 @@ QuantLinear::State::Addresses QuantLinear::State::addresses() const {
 Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
                                         const QuantLinearOptions &options) {
   auto state = std::make_shared<State>();
-  if (Status status = state->chooseDevice(options.device); !status.ok())
+  if (Status status = state->configure(options); !status.ok())
     return status;
   model::Layer &layer = state->layer;
   Status status =
@@ -208,7 +217,7 @@ Result<QuantLinear> QuantLinear::empty(int bits, int64_t groupSize,
     return layer.status();
   auto state = std::make_shared<State>();
   state->layer = std::move(*layer);
-  Status status = state->chooseDevice(options.device);
+  Status status = state->configure(options);
   if (status.ok())
     status = state->upload();
   if (!status.ok())
@@ -236,7 +245,7 @@ Result<QuantLinear> QuantLinear::load(const std::string &folder,
     return layer.status();
   auto state = std::make_shared<State>();
   state->layer = std::move(*layer);
-  Status status = state->chooseDevice(options.device);
+  Status status = state->configure(options);
   if (status.ok())
     status = state->upload();
   if (!status.ok())
@@ -279,6 +288,8 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
   made->deviceName = state->deviceName;
   made->device = state->device;
   made->target = state->target;
+  made->overrides = state->overrides;
+  made->schedule = state->schedule;
   model::Layer &layer = made->layer;
   layer.bits = old.bits;
   layer.groupSize = old.groupSize;
@@ -325,8 +336,9 @@ QuantLinear::State::kernelFor(DType type, int64_t rows, bool aligned) {
     return found;
   CompileRequest request =
       device ? gpuRequest(layer, kind, target,
-                          device->properties().multiprocessors)
-             : hostRequest(layer, kind);
+                          device->properties().multiprocessors, overrides)
+             : hostRequest(layer, kind, overrides);
+  request.schedule = schedule;
   return findKernel(slot, mutex, owned, request, device);
 }
 

@@ -13,6 +13,7 @@
 #include "Driver/Memory.h"
 #include "Jit/LoadedKernel.h"
 #include "Model/Layer.h"
+#include "Transforms/KernelConfig.h"
 #include "nibble/QuantLinear.h"
 #include <array>
 #include <atomic>
@@ -32,11 +33,14 @@ struct QuantLinear::State {
   /// Null for the CPU.
   const driver::Device *device = nullptr;
   std::string target = "host";
+  /// What the options overrule of the choice of kernels.
+  KernelConfig overrides;
+  std::string schedule;
   /// The layer's arrays on the device, in the order of Addresses.
   std::array<driver::DeviceBuffer, 5> buffers;
 
-  /// Takes the device that `name` asks for (auto, cpu, cuda:N).
-  Status chooseDevice(const std::string &name);
+  /// Takes the device that `options` ask for, and what they overrule.
+  Status configure(const QuantLinearOptions &options);
   /// Copies the layer to the device, if there is one.
   Status upload();
   Addresses addresses() const;
