@@ -5,11 +5,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // bits x group sizes x act-order x bias x types x ragged M, N, K x strides on
-// the host schedule. The inputs differ from run to run; NIBBLE_TEST_SEED
-// repeats one.
+// the host schedule; with NIBBLE_TEST_DEVICE=cuda:0 on that GPU, by the
+// schedule in NIBBLE_TEST_SCHEDULE. The inputs differ from run to run;
+// NIBBLE_TEST_SEED repeats one.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Driver/Memory.h"
+#include "Driver/Stream.h"
 #include "TestLayer.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <gtest/gtest.h>
@@ -31,6 +34,43 @@ unsigned seed() {
   }();
   return value;
 }
+
+const char *environment(const char *name, const char *otherwise) {
+  const char *given = std::getenv(name);
+  return given ? given : otherwise;
+}
+
+/// The device of the layers, or null for the CPU.
+const driver::Device *device() {
+  static const driver::Device *found = []() -> const driver::Device * {
+    if (environment("NIBBLE_TEST_DEVICE", "cpu") == std::string_view("cpu"))
+      return nullptr;
+    return *(*driver::Driver::get())->device(0);
+  }();
+  return found;
+}
+
+/// Memory that kernels can reach, with the content of host memory.
+struct Reachable {
+  driver::DeviceBuffer buffer;
+  void *host;
+  size_t bytes;
+  Reachable(void *host, size_t bytes) : host(host), bytes(bytes) {
+    if (device())
+      buffer = *driver::DeviceBuffer::copyOf(*device(), host, bytes);
+  }
+  void *address() const {
+    return device() ? reinterpret_cast<void *>(buffer.address()) : host;
+  }
+  void copyBack() const {
+    if (!device())
+      return;
+    EXPECT_TRUE(
+        driver::copyToHost(*device(), host, buffer.address(), bytes, nullptr)
+            .ok());
+    EXPECT_TRUE(driver::synchronize(*device(), nullptr).ok());
+  }
+};
 
 /// Strides of x: dense, rows apart, every second element.
 enum class Layout { Dense, Padded, Strided };
@@ -62,15 +102,18 @@ void check(const QuantLinear &layer, const std::vector<double> &weights,
     for (int64_t k = 0; k < K; ++k)
       exact[m * K + k] =
           storeNumber(c.type, normal(random), x.data(), m * xRow + k * step);
-  TensorView xView{x.data(), c.type, {M, K}, {xRow, step}};
-  TensorView yView{y.data(),
+  Reachable xThere(x.data(), x.size()), yThere(y.data(), y.size() * 2);
+  TensorView xView{xThere.address(), c.type, {M, K}, {xRow, step}};
+  TensorView yView{yThere.address(),
                    c.type == DType::BF16 ? DType::BF16 : DType::F16,
                    {M, N},
                    {yRow, 1}};
   std::vector<char> scratch(layer.workspaceSize(xView));
-  Status status =
-      layer.forward(xView, yView, nullptr, {scratch.data(), scratch.size()});
+  Reachable scratchThere(scratch.data(), scratch.size());
+  Status status = layer.forward(xView, yView, nullptr,
+                                {scratchThere.address(), scratch.size()});
   ASSERT_TRUE(status.ok()) << status.message();
+  yThere.copyBack();
 
   Error error;
   for (int64_t m = 0; m < M; ++m) {
@@ -109,6 +152,9 @@ void sweep(int bits) {
       {160, 512 + 48, 80},
   };
   int cases = 0;
+  QuantLinearOptions options;
+  options.device = environment("NIBBLE_TEST_DEVICE", "cpu");
+  options.schedule = environment("NIBBLE_TEST_SCHEDULE", "auto");
   for (const Shape &shape : shapes)
     for (Groups groups : {Groups::None, Groups::InOrder, Groups::Shuffled})
       for (bool bias : {false, true}) {
@@ -117,8 +163,8 @@ void sweep(int bits) {
           continue;
         model::Layer model = randomLayer(random, bits, shape.groupSize, shape.K,
                                          shape.N, groups, bias);
-        Result<QuantLinear> layer =
-            QuantLinear::create(arraysOf(model, groups != Groups::None));
+        Result<QuantLinear> layer = QuantLinear::create(
+            arraysOf(model, groups != Groups::None), options);
         ASSERT_TRUE(layer.ok()) << layer.status().message();
         std::vector<double> weights(shape.N * shape.K);
         for (int64_t n = 0; n < shape.N; ++n)
