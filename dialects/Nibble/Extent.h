@@ -1,5 +1,4 @@
-//===- Nibble/Extent.h - Arithmetic on named parameters
-//--------------------===//
+//===- Nibble/Extent.h - Arithmetic on named parameters -------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

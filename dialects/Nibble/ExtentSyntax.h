@@ -1,5 +1,4 @@
-//===- Nibble/ExtentSyntax.h - Reading and writing extents
-//-----------------===//
+//===- Nibble/ExtentSyntax.h - Reading and writing extents ----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Nibble/KernelOp.cpp - The kernel and its names
-//----------------------===//
+//===- Nibble/KernelOp.cpp - The kernel and its names ---------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

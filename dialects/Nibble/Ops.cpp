@@ -1,5 +1,4 @@
-//===- Nibble/Ops.cpp - Syntax and verification of the operations
-//----------===//
+//===- Nibble/Ops.cpp - Syntax and verification of the operations ---------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Nibble/Types.cpp - The dialect, its attributes and its types
-//--------===//
+//===- Nibble/Types.cpp - The dialect, its attributes and its types -------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- nibble/Compiler.h - Kernel text to code
-//-----------------------------===//
+//===- nibble/Compiler.h - Kernel text to code ----------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

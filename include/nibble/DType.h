@@ -1,5 +1,4 @@
-//===- nibble/DType.h - Element types of arrays
-//----------------------------===//
+//===- nibble/DType.h - Element types of arrays ---------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

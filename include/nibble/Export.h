@@ -1,5 +1,4 @@
-//===- nibble/Export.h - What the shared library exports
-//-------------------===//
+//===- nibble/Export.h - What the shared library exports ------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

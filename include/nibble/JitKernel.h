@@ -1,5 +1,4 @@
-//===- nibble/JitKernel.h - Kernels to call
-//--------------------------------===//
+//===- nibble/JitKernel.h - Kernels to call -------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

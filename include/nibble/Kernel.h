@@ -1,5 +1,4 @@
-//===- nibble/Kernel.h - What a compiled kernel is passed
-//------------------===//
+//===- nibble/Kernel.h - What a compiled kernel is passed -----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- nibble/Tensor.h - Arrays that belong to the caller
-//------------------===//
+//===- nibble/Tensor.h - Arrays that belong to the caller -----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- API/Forward.cpp - Running a layer
-//-----------------------------------===//
+//===- API/Forward.cpp - Running a layer ----------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- API/KernelChoice.cpp - Which kernel a layer runs
-//--------------------===//
+//===- API/KernelChoice.cpp - Which kernel a layer runs -------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

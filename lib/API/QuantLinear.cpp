@@ -1,5 +1,4 @@
-//===- API/QuantLinear.cpp - A linear layer with packed weights
-//------------===//
+//===- API/QuantLinear.cpp - A linear layer with packed weights -----------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- API/State.h - What a QuantLinear holds
-//------------------------------===//
+//===- API/State.h - What a QuantLinear holds -----------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Compiler/ContextPool.cpp - MLIR contexts, reused
-//--------------------===//
+//===- Compiler/ContextPool.cpp - MLIR contexts, reused -------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

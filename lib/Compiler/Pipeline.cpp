@@ -1,5 +1,4 @@
-//===- Compiler/Pipeline.cpp - The stages of a compilation
-//-----------------===//
+//===- Compiler/Pipeline.cpp - The stages of a compilation ----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Conversion/HostSchedule.cpp - Vector loops on the CPU
-//---------------===//
+//===- Conversion/HostSchedule.cpp - Vector loops on the CPU --------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Conversion/Interface.h - The interface of a kernel
-//------------------===//
+//===- Conversion/Interface.h - The interface of a kernel -----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

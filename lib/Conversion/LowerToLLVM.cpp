@@ -1,5 +1,4 @@
-//===- Conversion/LowerToLLVM.cpp - Scheduled kernels to the LLVM dialect
-//--===//
+//===- Conversion/LowerToLLVM.cpp - Scheduled kernels to the LLVM dialect -===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Conversion/MmaPlan.cpp - How tensor cores compute a kernel
-//----------===//
+//===- Conversion/MmaPlan.cpp - How tensor cores compute a kernel ---------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

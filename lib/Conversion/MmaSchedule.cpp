@@ -1,5 +1,4 @@
-//===- Conversion/MmaSchedule.cpp - Matrix products on tensor cores
-//--------===//
+//===- Conversion/MmaSchedule.cpp - Matrix products on tensor cores -------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Conversion/Passes.h - Passes from tile IR to the LLVM dialect
-//-------===//
+//===- Conversion/Passes.h - Passes from tile IR to the LLVM dialect ------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

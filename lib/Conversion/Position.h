@@ -1,5 +1,4 @@
-//===- Conversion/Position.h - Where an element of a tile is
-//---------------===//
+//===- Conversion/Position.h - Where an element of a tile is --------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

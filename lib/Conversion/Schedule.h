@@ -1,5 +1,4 @@
-//===- Conversion/Schedule.h - Who computes which elements
-//-----------------===//
+//===- Conversion/Schedule.h - Who computes which elements ----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

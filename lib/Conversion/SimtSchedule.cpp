@@ -1,5 +1,4 @@
-//===- Conversion/SimtSchedule.cpp - One element a thread
-//------------------===//
+//===- Conversion/SimtSchedule.cpp - One element a thread -----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

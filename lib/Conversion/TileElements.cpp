@@ -1,5 +1,4 @@
-//===- Conversion/TileElements.cpp - Operations element by element
-//---------===//
+//===- Conversion/TileElements.cpp - Operations element by element --------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Conversion/TileEvaluator.cpp - Elements of tiles, on demand
-//---------===//
+//===- Conversion/TileEvaluator.cpp - Elements of tiles, on demand --------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

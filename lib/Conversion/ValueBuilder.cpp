@@ -1,5 +1,4 @@
-//===- Conversion/ValueBuilder.cpp - Builds each value once
-//----------------===//
+//===- Conversion/ValueBuilder.cpp - Builds each value once ---------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Conversion/ValueBuilder.h - Builds each value once
-//------------------===//
+//===- Conversion/ValueBuilder.h - Builds each value once -----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Driver/Memory.cpp - Device memory
-//-----------------------------------===//
+//===- Driver/Memory.cpp - Device memory ----------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Driver/Memory.h - Device memory
-//-------------------------------------===//
+//===- Driver/Memory.h - Device memory ------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Driver/Module.cpp - Kernels on a device
-//-----------------------------===//
+//===- Driver/Module.cpp - Kernels on a device ----------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Driver/Stream.h - Streams, and the time of work on them
-//-------------===//
+//===- Driver/Stream.h - Streams, and the time of work on them ------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

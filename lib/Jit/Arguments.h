@@ -1,5 +1,4 @@
-//===- Jit/Arguments.h - The caller's arrays to a launch's words
-//-----------===//
+//===- Jit/Arguments.h - The caller's arrays to a launch's words ----------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Jit/LoadedKernel.cpp - A kernel's code, ready to launch
-//-------------===//
+//===- Jit/LoadedKernel.cpp - A kernel's code, ready to launch ------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

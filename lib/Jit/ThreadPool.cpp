@@ -1,5 +1,4 @@
-//===- Jit/ThreadPool.cpp - The host's threads
-//-----------------------------===//
+//===- Jit/ThreadPool.cpp - The host's threads ----------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

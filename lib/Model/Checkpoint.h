@@ -1,5 +1,4 @@
-//===- Model/Checkpoint.h - The quantized layers of a model
-//----------------===//
+//===- Model/Checkpoint.h - The quantized layers of a model ---------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

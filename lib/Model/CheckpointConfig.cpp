@@ -1,5 +1,4 @@
-//===- Model/CheckpointConfig.cpp - How a checkpoint was quantized
-//---------===//
+//===- Model/CheckpointConfig.cpp - How a checkpoint was quantized --------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

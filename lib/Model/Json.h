@@ -1,5 +1,4 @@
-//===- Model/Json.h - JSON from files that nobody vouches for
-//--------------===//
+//===- Model/Json.h - JSON from files that nobody vouches for -------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

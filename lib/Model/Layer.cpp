@@ -1,5 +1,4 @@
-//===- Model/Layer.cpp - One quantized linear layer, in memory
-//-------------===//
+//===- Model/Layer.cpp - One quantized linear layer, in memory ------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

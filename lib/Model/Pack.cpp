@@ -1,5 +1,4 @@
-//===- Model/Pack.cpp - Codes from and to words
-//----------------------------===//
+//===- Model/Pack.cpp - Codes from and to words ---------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Model/Pack.h - Codes from and to words
-//------------------------------===//
+//===- Model/Pack.h - Codes from and to words -----------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

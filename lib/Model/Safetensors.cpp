@@ -1,5 +1,4 @@
-//===- Model/Safetensors.cpp - One safetensors file
-//------------------------===//
+//===- Model/Safetensors.cpp - One safetensors file -----------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Model/TensorFiles.cpp - The tensors of a model's folder
-//-------------===//
+//===- Model/TensorFiles.cpp - The tensors of a model's folder ------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Support/Files.cpp - Whole files
-//-------------------------------------===//
+//===- Support/Files.cpp - Whole files ------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

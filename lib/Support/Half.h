@@ -1,5 +1,4 @@
-//===- Support/Half.h - 16-bit floating-point numbers
-//----------------------===//
+//===- Support/Half.h - 16-bit floating-point numbers ---------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Target/CodeGen.cpp - The LLVM dialect to PTX and host code
-//----------===//
+//===- Target/CodeGen.cpp - The LLVM dialect to PTX and host code ---------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

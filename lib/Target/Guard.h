@@ -1,5 +1,4 @@
-//===- Target/Guard.h - LLVM's fatal errors as values
-//----------------------===//
+//===- Target/Guard.h - LLVM's fatal errors as values ---------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Target/HostModule.h - Host code in this process
-//---------------------===//
+//===- Target/HostModule.h - Host code in this process --------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Target/TargetSpec.cpp - What code is generated for
-//------------------===//
+//===- Target/TargetSpec.cpp - What code is generated for -----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

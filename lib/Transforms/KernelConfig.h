@@ -1,5 +1,4 @@
-//===- Transforms/KernelConfig.h - What a kernel is compiled for
-//-----------===//
+//===- Transforms/KernelConfig.h - What a kernel is compiled for ----------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

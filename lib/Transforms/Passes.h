@@ -1,5 +1,4 @@
-//===- Transforms/Passes.h - Passes from tile IR to tile IR
-//----------------===//
+//===- Transforms/Passes.h - Passes from tile IR to tile IR ---------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

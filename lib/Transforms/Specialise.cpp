@@ -1,5 +1,4 @@
-//===- Transforms/Specialise.cpp - Names to values
-//-------------------------===//
+//===- Transforms/Specialise.cpp - Names to values ------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

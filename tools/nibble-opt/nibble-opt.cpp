@@ -1,5 +1,4 @@
-//===- nibble-opt.cpp - Runs nibble's passes on MLIR text
-//------------------===//
+//===- nibble-opt.cpp - Runs nibble's passes on MLIR text -----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- nibble/Commands.h - The commands of the tool
-//------------------------===//
+//===- nibble/Commands.h - The commands of the tool -----------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

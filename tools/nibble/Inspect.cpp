@@ -1,5 +1,4 @@
-//===- Inspect.cpp - nibble inspect
-//----------------------------------------===//
+//===- Inspect.cpp - nibble inspect ---------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- Table.cpp - Results for people and for machines
-//---------------------===//
+//===- Table.cpp - Results for people and for machines --------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- nibble/Table.h - Results for people and for machines
-//----------------===//
+//===- nibble/Table.h - Results for people and for machines ---------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

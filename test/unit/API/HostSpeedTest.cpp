@@ -1,5 +1,4 @@
-//===- HostSpeedTest.cpp - A floor under the host schedule's speed
-//---------===//
+//===- HostSpeedTest.cpp - A floor under the host schedule's speed --------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

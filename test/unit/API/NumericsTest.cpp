@@ -1,5 +1,4 @@
-//===- NumericsTest.cpp - Every kind of layer against float64
-//--------------===//
+//===- NumericsTest.cpp - Every kind of layer against float64 -------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- QuantLinearTest.cpp - The layer's contract
-//--------------------------===//
+//===- QuantLinearTest.cpp - The layer's contract -------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

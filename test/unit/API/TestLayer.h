@@ -1,5 +1,4 @@
-//===- TestLayer.h - Random layers and their exact results
-//-----------------===//
+//===- TestLayer.h - Random layers and their exact results ----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

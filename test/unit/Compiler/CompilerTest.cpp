@@ -1,5 +1,4 @@
-//===- CompilerTest.cpp - The facade
-//---------------------------------------===//
+//===- CompilerTest.cpp - The facade --------------------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- ExtentTest.cpp - Expressions over named parameters
-//------------------===//
+//===- ExtentTest.cpp - Expressions over named parameters -----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- JitKernelTest.cpp - Kernels from files, called on arrays
-//------------===//
+//===- JitKernelTest.cpp - Kernels from files, called on arrays -----------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- BesideLlvmTest.cpp - libnibble.so beside another LLVM
-//---------------===//
+//===- BesideLlvmTest.cpp - libnibble.so beside another LLVM --------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- CheckpointConfigTest.cpp - Settings and indices in JSON
-//-------------===//
+//===- CheckpointConfigTest.cpp - Settings and indices in JSON ------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

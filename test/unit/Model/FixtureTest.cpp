@@ -1,5 +1,4 @@
-//===- FixtureTest.cpp - Checkpoints that nibble did not write
-//-------------===//
+//===- FixtureTest.cpp - Checkpoints that nibble did not write ------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- SafetensorsTest.cpp - Files that break the rules
-//--------------------===//
+//===- SafetensorsTest.cpp - Files that break the rules -------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

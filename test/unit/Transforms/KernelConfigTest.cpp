@@ -1,5 +1,4 @@
-//===- KernelConfigTest.cpp - Configurations as text
-//-----------------------===//
+//===- KernelConfigTest.cpp - Configurations as text ----------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
