@@ -15,12 +15,21 @@
 using namespace nibble::ir;
 using Ratio = Extent::Ratio;
 
+int64_t nibble::ir::commonDivisor(int64_t a, int64_t b) {
+  auto magnitude = [](int64_t value) {
+    auto bits = static_cast<uint64_t>(value);
+    return value < 0 ? 0 - bits : bits;
+  };
+  return static_cast<int64_t>(
+      std::min(std::gcd(magnitude(a), magnitude(b)), uint64_t(1) << 62));
+}
+
 namespace {
 
 /// a * b in lowest terms, or nothing when it leaves 64 bits.
 std::optional<Ratio> multiply(Ratio a, Ratio b) {
-  int64_t left = std::gcd(a.numerator, b.denominator);
-  int64_t right = std::gcd(b.numerator, a.denominator);
+  int64_t left = commonDivisor(a.numerator, b.denominator);
+  int64_t right = commonDivisor(b.numerator, a.denominator);
   Ratio result;
   if (llvm::MulOverflow(a.numerator / left, b.numerator / right,
                         result.numerator) ||
@@ -39,7 +48,7 @@ std::optional<Ratio> sum(Ratio a, Ratio b) {
       llvm::AddOverflow(left, right, result.numerator) ||
       llvm::MulOverflow(a.denominator, b.denominator, result.denominator))
     return std::nullopt;
-  int64_t common = std::gcd(result.numerator, result.denominator);
+  int64_t common = commonDivisor(result.numerator, result.denominator);
   result.numerator /= common;
   result.denominator /= common;
   return result;

@@ -35,6 +35,10 @@
 
 namespace nibble::ir {
 
+/// The greatest common divisor of any two numbers: one more halving where it
+/// would be 2^63, which int64_t does not hold.
+int64_t commonDivisor(int64_t a, int64_t b);
+
 /// A sum of monomials over named parameters, always in normal form.
 class Extent {
 public:

@@ -161,7 +161,7 @@ TypeParamAttr KernelOp::findType(StringRef name) {
 static Extent divisorOf(ParamAttr param) {
   int64_t common = 0;
   for (int64_t choice : param.getChoices())
-    common = std::gcd(common, choice);
+    common = commonDivisor(common, choice);
   return common > 1 ? Extent::constant(common)
                     : param.getMultipleOf().getExtent();
 }
@@ -194,7 +194,7 @@ int64_t KernelOp::knownDivisor(ExtentAttr extent) {
     return 1;
   int64_t common = 0;
   divided->forEachTerm([&](Extent::Ratio ratio, const Extent::Powers &) {
-    common = std::gcd(common, ratio.numerator);
+    common = commonDivisor(common, ratio.numerator);
   });
   return std::max<int64_t>(common, 1);
 }

@@ -29,9 +29,11 @@
 #include "nibble/Export.h"
 #include "nibble/Status.h"
 #include "nibble/Tensor.h"
+#include "nibble/Timing.h"
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace nibble {
 
@@ -75,6 +77,16 @@ struct QuantLinearOptions {
 struct Workspace {
   void *data = nullptr;
   size_t bytes = 0;
+};
+
+/// One configuration that QuantLinear::tune() tried.
+struct Candidate {
+  /// Words of a configuration, as in QuantLinearOptions::config.
+  std::string config;
+  /// Infinite where the configuration cannot run.
+  CallTime time;
+  /// Why it cannot.
+  Status status;
 };
 
 /// A quantized linear layer. Copies share the weights. Any number of threads
@@ -137,6 +149,23 @@ public:
   /// Compiles the kernel for `rows` rows of type `type`, if no layer of the
   /// same kind has, and describes it. It lives as long as the layer.
   Result<const CompiledKernel *> prepare(DType type, int64_t rows) const;
+
+  /// The time of one forward() of `rows` rows of random x of type `type`. On a
+  /// GPU: by CUDA events around replays of a graph, with x and y in device
+  /// memory and weights that lie out of L2, for which copies of the layer are
+  /// made meanwhile (256 MiB or five times the cache). On the CPU: by the wall
+  /// clock, one call after another.
+  Result<CallTime> measure(DType type, int64_t rows) const;
+
+  /// Measures `configs`, each words as in QuantLinearOptions::config, and runs
+  /// the fastest from now on in calls with about `rows` rows of type `type`, of
+  /// this layer and of others of the same kind and sizes made after it. Without
+  /// configs it tries the eight block configurations of LoRAX's GPTQ kernel,
+  /// cut down to the call. Gives what was tried, the fastest first; a
+  /// configuration that cannot run is slow, not an error, unless none can.
+  /// Refuses a layer on the CPU. Not to be called while forward() runs.
+  Result<std::vector<Candidate>>
+  tune(DType type, int64_t rows, const std::vector<std::string> &configs = {});
 
   /// The packed weights in the checkpoint's order, i32 [K / P, N]; they belong
   /// to the layer.

@@ -277,12 +277,31 @@ Status QuantLinear::State::forwardFromHost(const TensorView &x,
   return driver::synchronize(*device, stream);
 }
 
+Status QuantLinear::State::launch(const LoadedKernel &kernel,
+                                  const Addresses &weights, MatrixArgument x,
+                                  MatrixArgument y, int64_t rows,
+                                  void *stream) const {
+  auto matrix = [](const void *data, int64_t rowStride) {
+    return MatrixArgument{const_cast<void *>(data), rowStride, 1};
+  };
+  int64_t N = layer.outFeatures;
+  MatrixArgument matrices[] = {
+      x,
+      matrix(weights.qweight, N),
+      matrix(weights.qzeros, N / model::codesPerWord(layer.bits)),
+      matrix(weights.scales, N),
+      matrix(weights.gIdx, 0),
+      matrix(weights.bias, 0),
+      y};
+  int64_t sizes[] = {rows, N, layer.inFeatures, layer.groups};
+  return launchBlocks(kernel, matrices, sizes, {rows, N}, stream);
+}
+
 Status QuantLinear::State::forwardThere(const TensorView &x,
                                         const TensorView &y, void *stream,
                                         void *denseX) {
   LeadingDims dims = leadingDims(x, y);
-  int64_t rows = dims.back().extent, N = layer.outFeatures;
-  int64_t K = layer.inFeatures;
+  int64_t rows = dims.back().extent, K = layer.inFeatures;
   int64_t xColumnStride = x.stride(x.shape.size() - 1);
   size_t xSize = dtypeSize(x.type), ySize = dtypeSize(y.type);
   bool copies = xColumnStride != 1;
@@ -299,19 +318,7 @@ Status QuantLinear::State::forwardThere(const TensorView &x,
   if (!kernel.ok())
     return kernel.status();
 
-  Addresses at = addresses();
-  auto matrix = [](const void *data, int64_t rowStride) {
-    return MatrixArgument{const_cast<void *>(data), rowStride, 1};
-  };
-  MatrixArgument matrices[] = {
-      matrix(nullptr, 0),
-      matrix(at.qweight, N),
-      matrix(at.qzeros, N / model::codesPerWord(layer.bits)),
-      matrix(at.scales, N),
-      matrix(at.gIdx, 0),
-      matrix(at.bias, 0),
-      matrix(nullptr, 0)};
-  int64_t sizes[] = {rows, N, K, layer.groups};
+  Addresses weights = addresses();
   llvm::SmallVector<int64_t, 8> index(dims.size(), 0); // of the outer extents
   while (true) {
     char *xRows = static_cast<char *>(x.data);
@@ -331,10 +338,8 @@ Status QuantLinear::State::forwardThere(const TensorView &x,
       xRows = static_cast<char *>(denseX);
       xStride = K;
     }
-    matrices[0] = matrix(xRows, xStride);
-    matrices[6] = matrix(yRows, dims.back().yStride);
-    if (Status status =
-            launchBlocks(**kernel, matrices, sizes, {rows, N}, stream);
+    if (Status status = launch(**kernel, weights, {xRows, xStride, 1},
+                               {yRows, dims.back().yStride, 1}, rows, stream);
         !status.ok())
       return status;
 

@@ -8,26 +8,86 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/KernelChoice.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
+#include <cmath>
 
 using namespace nibble;
 
-/// Rows of a block for each bucket: a block computes all of its rows. The host
-/// makes no use of the last two buckets.
-static constexpr int64_t hostRows[] = {1, 2, 4, 16};
-static constexpr int64_t gpuRows[bucketCount] = {16, 32, 64, 64, 128, 128};
-/// The smallest M of each bucket on a GPU.
-static constexpr int64_t gpuFirst[bucketCount] = {1, 17, 33, 65, 129, 513};
+/// The smallest M of each bucket on a GPU: where the tuner's power of two or
+/// the best number of rows of a block changes.
+static constexpr int64_t gpuFirst[bucketCount] = {
+    1,  2,  3,   6,   12,  17,  23,   33,   46,
+    65, 91, 129, 182, 363, 725, 1449, 2897, 5793};
+/// The same on the host, and rows of a block: a block computes all its rows.
+static constexpr int64_t hostFirst[] = {1, 2, 4, 16};
 
 int nibble::bucketOf(int64_t rows, bool host) {
-  int bucket = 0;
-  if (host)
-    while (bucket + 1 < static_cast<int>(std::size(hostRows)) &&
-           hostRows[bucket + 1] <= rows)
-      ++bucket;
-  else
-    while (bucket + 1 < bucketCount && gpuFirst[bucket + 1] <= rows)
-      ++bucket;
-  return bucket;
+  llvm::ArrayRef<int64_t> first =
+      host ? llvm::ArrayRef(hostFirst) : llvm::ArrayRef(gpuFirst);
+  return static_cast<int>(llvm::upper_bound(first, rows) - first.begin()) - 1;
+}
+
+int64_t nibble::tunedRows(int64_t rows) {
+  auto power = static_cast<int>(std::log2(static_cast<double>(rows)) + 0.5);
+  return int64_t(1) << std::min(power, 13);
+}
+
+int64_t nibble::firstRows(int bucket) { return gpuFirst[bucket]; }
+
+Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
+  Result<KernelConfig> config = KernelConfig::parse(words);
+  if (!config.ok())
+    return config;
+  static constexpr std::string_view known[] = {"BLOCK_M", "BLOCK_N", "BLOCK_K",
+                                               "GROUP_M"};
+  for (const auto &[name, value] : config->params)
+    if (!llvm::is_contained(known, name))
+      return Status(ErrorCode::InvalidArgument,
+                    "the configuration has " + name + "=" +
+                        std::to_string(value) +
+                        "; what can be chosen is BLOCK_M, BLOCK_N, BLOCK_K, "
+                        "GROUP_M and warps");
+  if (!config->types.empty() || !config->multiples.empty() ||
+      !config->alignments.empty() || config->stages != 1)
+    return Status(ErrorCode::InvalidArgument,
+                  "the configuration '" + words +
+                      "' has words that follow from the layer; what can be "
+                      "chosen is BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M and warps");
+  if (words.find("warps=") == std::string::npos)
+    config->warps = 0;
+  return config;
+}
+
+std::vector<KernelConfig> nibble::loraxConfigs(const model::Layer &layer,
+                                               int64_t rows) {
+  struct Blocks {
+    int64_t m, n, k;
+    int warps;
+  };
+  // server/lorax_server/utils/gptq/quant_linear.py; its numbers of pipeline
+  // stages say how Triton copies, and are nothing that schedule mma varies.
+  static constexpr Blocks all[] = {
+      {64, 256, 32, 4}, {128, 128, 32, 4}, {64, 128, 32, 4}, {128, 32, 32, 4},
+      {64, 64, 32, 4},  {64, 128, 32, 8},  {64, 64, 64, 8},  {32, 32, 128, 4}};
+  auto cut = [](int64_t block, int64_t extent) {
+    return std::min(
+        block, std::max<int64_t>(16, static_cast<int64_t>(llvm::PowerOf2Ceil(
+                                         static_cast<uint64_t>(extent)))));
+  };
+  std::vector<KernelConfig> configs;
+  for (const Blocks &blocks : all) {
+    KernelConfig config;
+    config.params = {{"BLOCK_M", cut(blocks.m, rows)},
+                     {"BLOCK_N", cut(blocks.n, layer.outFeatures)},
+                     {"BLOCK_K", cut(blocks.k, layer.inFeatures)},
+                     {"GROUP_M", 8}};
+    config.warps = blocks.warps;
+    if (!llvm::is_contained(configs, config))
+      configs.push_back(std::move(config));
+  }
+  return configs;
 }
 
 /// The group size of layers with one group, so that they share kernels
@@ -90,7 +150,7 @@ CompileRequest nibble::hostRequest(const model::Layer &layer, CallKind kind,
                                    const KernelConfig &overrides) {
   // Columns of a block: enough for all accumulators of a row, and fewer for
   // more rows, which share them. Rows of K: what unrolled code can bear.
-  int64_t rows = hostRows[kind.bucket];
+  int64_t rows = hostFirst[kind.bucket];
   Blocks blocks = {rows, rows == 1 ? 256 : 128, 16, 1};
   return requestFor(configFor(layer, kind.type, blocks, overrides), "host");
 }
@@ -99,8 +159,9 @@ CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
                                   const std::string &target,
                                   int multiprocessors,
                                   const KernelConfig &overrides) {
-  Blocks blocks = {gpuRows[kind.bucket], 64, 64, 4};
-  if (blocks.m == 128)
+  int64_t rows = firstRows(kind.bucket);
+  Blocks blocks = {rows < 17 ? 16 : rows < 33 ? 32 : 64, 64, 64, 4};
+  if (rows > 128)
     blocks = {128, 128, 32, 8};
   // Few columns: narrower blocks, so that more multiprocessors take part.
   while (blocks.m <= 32 && blocks.n > 32 &&

@@ -14,11 +14,13 @@
 #include "Model/Layer.h"
 #include "Transforms/KernelConfig.h"
 #include "nibble/Compiler.h"
+#include "nibble/Status.h"
+#include <vector>
 
 namespace nibble {
 
 /// The number of buckets, on the host and on a GPU.
-inline constexpr int bucketCount = 6;
+inline constexpr int bucketCount = 18;
 
 /// What a call brings that a kernel depends on.
 struct CallKind {
@@ -41,8 +43,23 @@ struct CallKind {
 /// The bucket of `rows` rows, which must be positive.
 int bucketOf(int64_t rows, bool host);
 
-/// What to compile for `layer` on the host. `overrides` take the place of what
-/// is chosen; warps 0 is no override.
+/// The smallest number of rows of a bucket on a GPU.
+int64_t firstRows(int bucket);
+
+/// The power of two that LoRAX's tuner rounds `rows` to: 1, 2, 4 for 3 to 5, 8
+/// for 6 to 11, ..., at most 8192. On a GPU a bucket lies within one of them.
+int64_t tunedRows(int64_t rows);
+
+/// Words that take the place of nibble's own choices: block sizes, GROUP_M and
+/// warps; warps is 0 if it is not among them. Other words are refused.
+Result<KernelConfig> parseOverrides(const std::string &words);
+
+/// The eight configurations of LoRAX's GPTQ kernel as overrides for calls with
+/// `rows` rows: each block cut down to the power of two that holds the layer's
+/// extent, at least 16; without those that become equal.
+std::vector<KernelConfig> loraxConfigs(const model::Layer &layer, int64_t rows);
+
+/// What to compile for `layer` on the host.
 CompileRequest hostRequest(const model::Layer &layer, CallKind kind,
                            const KernelConfig &overrides);
 

@@ -87,13 +87,10 @@ static Status copyFloats(const char *name, const TensorView &array, size_t rank,
 //===----------------------------------------------------------------------===//
 
 Status QuantLinear::State::configure(const QuantLinearOptions &options) {
-  Result<KernelConfig> given = KernelConfig::parse(options.config);
+  Result<KernelConfig> given = parseOverrides(options.config);
   if (!given.ok())
     return given.status();
   overrides = std::move(*given);
-  // 0 is "not given", which the text form cannot say.
-  if (options.config.find("warps=") == std::string::npos)
-    overrides.warps = 0;
   schedule = options.schedule;
   const std::string &name = options.device;
   if (name == "cpu")
@@ -333,12 +330,20 @@ QuantLinear::State::kernelFor(DType type, int64_t rows, bool aligned) {
   auto &slot = kernels[kind.number()];
   if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
     return found;
+  return findKernel(slot, mutex, owned,
+                    requestFor(kind, tuned(type, rows).value_or(overrides)),
+                    device);
+}
+
+CompileRequest
+QuantLinear::State::requestFor(CallKind kind,
+                               const KernelConfig &chosen) const {
   CompileRequest request =
       device ? gpuRequest(layer, kind, target,
-                          device->properties().multiprocessors, overrides)
-             : hostRequest(layer, kind, overrides);
+                          device->properties().multiprocessors, chosen)
+             : hostRequest(layer, kind, chosen);
   request.schedule = schedule;
-  return findKernel(slot, mutex, owned, request, device);
+  return request;
 }
 
 Result<const LoadedKernel *> QuantLinear::State::makeDenseKernel(DType type) {
@@ -352,15 +357,31 @@ Result<const LoadedKernel *> QuantLinear::State::makeDenseKernel(DType type) {
   return findKernel(slot, mutex, owned, request, device);
 }
 
-Result<const CompiledKernel *> QuantLinear::prepare(DType type,
-                                                    int64_t rows) const {
+Result<const LoadedKernel *> QuantLinear::State::kernelForDense(DType type,
+                                                                int64_t rows) {
+  if (Status status = checkCall(type, rows); !status.ok())
+    return status;
+  return kernelFor(type, rows, denseIsAligned(type));
+}
+
+Status QuantLinear::State::checkCall(DType type, int64_t rows) {
   if (type == DType::I32)
     return invalid("x has elements of type i32, expected f16, bf16 or f32");
   if (rows < 1)
     return invalid("the number of rows is " + std::to_string(rows) +
                    ", expected at least 1");
-  Result<const LoadedKernel *> kernel =
-      state->kernelFor(type, rows, /*aligned=*/state->device != nullptr);
+  return Status();
+}
+
+bool QuantLinear::State::denseIsAligned(DType type) const {
+  return device &&
+         layer.inFeatures * static_cast<int64_t>(dtypeSize(type)) % 16 == 0 &&
+         layer.outFeatures % 2 == 0;
+}
+
+Result<const CompiledKernel *> QuantLinear::prepare(DType type,
+                                                    int64_t rows) const {
+  Result<const LoadedKernel *> kernel = state->kernelForDense(type, rows);
   if (!kernel.ok())
     return kernel.status();
   return &(*kernel)->compiled();

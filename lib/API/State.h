@@ -10,6 +10,7 @@
 
 #include "API/KernelChoice.h"
 #include "Driver/Memory.h"
+#include "Jit/Arguments.h"
 #include "Jit/LoadedKernel.h"
 #include "Model/Layer.h"
 #include "Transforms/KernelConfig.h"
@@ -44,14 +45,34 @@ struct QuantLinear::State {
   Status upload();
   Addresses addresses() const;
 
+  /// The kernel that `chosen` is taken for in calls of `kind`.
+  CompileRequest requestFor(CallKind kind, const KernelConfig &chosen) const;
+  /// Calls of this layer to be timed; see Tuner.cpp.
+  class ColdCalls;
+  /// What tune() found for such calls of layers like this one, unless the
+  /// options overrule it.
+  std::optional<KernelConfig> tuned(DType type, int64_t rows) const;
+  /// Names the calls that share what tune() finds.
+  std::string tuningKey(DType type, int64_t rows) const;
   /// The kernel for a call, compiled if need be. Takes no lock once it is
   /// there.
   Result<const LoadedKernel *> kernelFor(DType type, int64_t rows,
                                          bool aligned);
 
+  /// The same for x and y without gaps, of checked `type` and `rows`.
+  Result<const LoadedKernel *> kernelForDense(DType type, int64_t rows);
+  /// Checks that a call may have `rows` rows of type `type`.
+  static Status checkCall(DType type, int64_t rows);
+  /// CallKind::aligned of calls where x and y have no gaps.
+  bool denseIsAligned(DType type) const;
+
   /// The kernel make_dense for a type of x.
   Result<const LoadedKernel *> makeDenseKernel(DType type);
 
+  /// Launches `kernel` for `rows` rows.
+  Status launch(const LoadedKernel &kernel, const Addresses &weights,
+                MatrixArgument x, MatrixArgument y, int64_t rows,
+                void *stream) const;
   /// forward() of arrays that kernels can reach. `denseX` is memory for x
   /// without gaps, if its columns have some.
   Status forwardThere(const TensorView &x, const TensorView &y, void *stream,

@@ -19,13 +19,14 @@ namespace nibble::tool {
 extern llvm::cl::OptionCategory category;
 
 extern llvm::cl::SubCommand compileCommand, inspectCommand, quantizeCommand,
-    runCommand;
+    runCommand, tuneCommand;
 
 /// Each runs its command after the options are read.
 Status runCompile();
 Status runInspect();
 Status runQuantize();
 Status runRun();
+Status runTune();
 
 /// Writes `bytes` to file `path`, all or nothing; `-` is standard output.
 Status writeOutput(llvm::StringRef path, llvm::StringRef bytes);

@@ -9,14 +9,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
-#include "Model/Checkpoint.h"
+#include "Layers.h"
 #include "Model/Pack.h"
 #include "Support/Half.h"
 #include "Table.h"
-#include "nibble/QuantLinear.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
-#include <chrono>
 #include <cmath>
 #include <random>
 
@@ -41,7 +38,7 @@ static cl::opt<std::string> rowCounts("m", cl::sub(runCommand),
 static cl::opt<std::string> device("device", cl::sub(runCommand),
                                    cl::cat(category), cl::init("auto"),
                                    cl::value_desc("name"),
-                                   cl::desc("auto or cpu"));
+                                   cl::desc("auto, cpu or cuda:N"));
 static cl::opt<std::string> typeName("dtype", cl::sub(runCommand),
                                      cl::cat(category), cl::init("f16"),
                                      cl::value_desc("type"),
@@ -59,35 +56,6 @@ static cl::opt<bool> asJson("json", cl::sub(runCommand), cl::cat(category),
 /// The largest relative error ||y - ref|| / ||ref|| that is taken for right:
 /// fp16's own rounding gives 2.8e-4, bf16's is 8 times as coarse.
 static constexpr double tolerance = 4e-4, bf16Tolerance = 3.2e-3;
-
-namespace {
-/// One layer with one x.
-struct Measurement {
-  double microseconds = 0;
-  double error = 0;
-};
-} // namespace
-
-/// The median time of a call, from up to 200 calls or about 0.3 seconds.
-static Result<double> timeCalls(const QuantLinear &layer, const TensorView &x,
-                                const TensorView &y) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<double> times;
-  Clock::time_point begin = Clock::now();
-  while (times.size() < 5 ||
-         (times.size() < 200 &&
-          Clock::now() - begin < std::chrono::milliseconds(300))) {
-    Clock::time_point before = Clock::now();
-    if (Status status = layer.forward(x, y); !status.ok())
-      return status;
-    times.push_back(
-        std::chrono::duration<double, std::micro>(Clock::now() - before)
-            .count());
-  }
-  std::nth_element(times.begin(), times.begin() + times.size() / 2,
-                   times.end());
-  return times[times.size() / 2];
-}
 
 /// ||y - ref|| / ||ref|| over enough columns, evenly spread, to have looked at
 /// a quarter of a billion products.
@@ -112,9 +80,10 @@ static double relativeError(const model::Layer &model, ArrayRef<float> x,
   return std::sqrt(difference / (reference > 0 ? reference : 1));
 }
 
-static Result<Measurement> measure(const QuantLinear &layer,
-                                   const model::Layer &model, DType type,
-                                   int64_t rows, std::mt19937 &random) {
+/// The error of one call on random x from host memory.
+static Result<double> checkCall(QuantLinear &layer, const model::Layer &model,
+                                DType type, int64_t rows,
+                                std::mt19937 &random) {
   int64_t K = layer.inFeatures(), N = layer.outFeatures();
   std::vector<float> values(rows * K);
   std::vector<uint16_t> halves(rows * K), output(rows * N);
@@ -134,64 +103,27 @@ static Result<Measurement> measure(const QuantLinear &layer,
                          : halves.data();
   TensorView x = TensorView::dense(data, type, {rows, K});
   TensorView y = TensorView::dense(output.data(), outType, {rows, N});
-  if (Status status = layer.forward(x, y); !status.ok())
+  Status status;
+  if (layer.device() != "cpu")
+    status = layer.reserveWorkspace(rows);
+  if (status.ok())
+    status = layer.forward(x, y);
+  if (!status.ok())
     return status;
   std::vector<float> results;
   for (uint16_t each : output)
     results.push_back(outType == DType::BF16 ? bfloatToFloat(each)
                                              : halfToFloat(each));
-  Measurement result;
-  result.error = relativeError(model, values, results, rows);
-  Result<double> time = timeCalls(layer, x, y);
-  if (!time.ok())
-    return time.status();
-  result.microseconds = *time;
-  return result;
-}
-
-/// Bytes that one call has to move: weights, scales, zero points, x and y.
-static double bytesOf(const model::Layer &layer, int64_t rows, DType type) {
-  double bytes = 4.0 * (layer.qweight.size() + layer.qzeros.size()) +
-                 2.0 * (layer.scales.size() + layer.bias.size());
-  if (layer.actOrder)
-    bytes += 4.0 * layer.gIdx.size();
-  return bytes +
-         static_cast<double>(rows) *
-             (layer.inFeatures * dtypeSize(type) + layer.outFeatures * 2.0);
-}
-
-static Result<SmallVector<int64_t>> readRowCounts() {
-  SmallVector<int64_t> counts;
-  SmallVector<StringRef> words;
-  SplitString(rowCounts, words, ",");
-  for (StringRef word : words) {
-    int64_t rows;
-    if (word.getAsInteger(10, rows) || rows < 1 || rows > (1 << 20))
-      return Status(ErrorCode::InvalidArgument,
-                    "--m has '" + word.str() +
-                        "'; numbers of rows are 1 to 1048576");
-    counts.push_back(rows);
-  }
-  if (counts.empty())
-    return Status(ErrorCode::InvalidArgument, "--m is empty");
-  return counts;
+  return relativeError(model, values, results, rows);
 }
 
 Status tool::runRun() {
-  Result<SmallVector<int64_t>> counts = readRowCounts();
+  Result<SmallVector<int64_t>> counts = readRowCounts(rowCounts);
   if (!counts.ok())
     return counts.status();
-  DType type;
-  if (typeName == "f16")
-    type = DType::F16;
-  else if (typeName == "bf16")
-    type = DType::BF16;
-  else if (typeName == "f32")
-    type = DType::F32;
-  else
-    return Status(ErrorCode::InvalidArgument, "--dtype is '" + typeName +
-                                                  "', expected f16, bf16 or "
-                                                  "f32");
+  Result<DType> type = readType(typeName);
+  if (!type.ok())
+    return type.status();
   std::optional<model::ZeroFormat> zeros;
   if (!zeroFormat.empty())
     zeros =
@@ -200,12 +132,9 @@ Status tool::runRun() {
       model::Checkpoint::open(modelFolder, zeros);
   if (!checkpoint.ok())
     return checkpoint.status();
-  std::vector<std::string> names = checkpoint->layerNames();
-  if (!layerName.empty())
-    names = {layerName};
-  if (names.empty())
-    return Status(ErrorCode::NotFound,
-                  "'" + modelFolder + "' has no quantized layer");
+  Result<std::vector<std::string>> names = chooseLayers(*checkpoint, layerName);
+  if (!names.ok())
+    return names.status().withContext(modelFolder);
 
   std::mt19937 random(seed ? seed : std::random_device()());
   Table table({{"layer", "layer", true},
@@ -218,57 +147,64 @@ Status tool::runRun() {
                {"us", "microseconds"},
                {"GB/s", "gigabytes_per_second"},
                {"GFLOP/s", "gigaflop_per_second"},
+               {"floor", "share_of_floor"},
                {"error", "relative_error"},
                {"config", "config", true}});
   bool allRight = true;
   {
     Progress progress;
-    for (size_t i = 0; i < names.size(); ++i) {
+    for (size_t i = 0; i < names->size(); ++i) {
+      const std::string &name = (*names)[i];
       QuantLinearOptions options;
       options.device = device;
       options.format = zeroFormat;
-      Result<QuantLinear> layer =
-          QuantLinear::load(modelFolder, names[i], options);
+      Result<QuantLinear> layer = QuantLinear::load(modelFolder, name, options);
       if (!layer.ok())
         return layer.status();
-      Result<model::Layer> model = checkpoint->load(names[i]);
+      Result<model::Layer> model = checkpoint->load(name);
       if (!model.ok())
         return model.status();
       for (int64_t rows : *counts) {
         progress.show(std::to_string(i + 1) + "/" +
-                      std::to_string(names.size()) + " " + names[i] +
+                      std::to_string(names->size()) + " " + name +
                       " M=" + std::to_string(rows));
-        Result<const CompiledKernel *> kernel = layer->prepare(type, rows);
+        Result<const CompiledKernel *> kernel = layer->prepare(*type, rows);
         if (!kernel.ok())
-          return kernel.status().withContext(names[i]);
-        Result<Measurement> result =
-            measure(*layer, *model, type, rows, random);
-        if (!result.ok())
-          return result.status().withContext(names[i]);
+          return kernel.status().withContext(name);
+        Result<double> error = checkCall(*layer, *model, *type, rows, random);
+        if (!error.ok())
+          return error.status().withContext(name);
+        Result<CallTime> time = layer->measure(*type, rows);
+        if (!time.ok())
+          return time.status().withContext(name);
         int64_t K = layer->inFeatures(), N = layer->outFeatures();
-        double seconds = result->microseconds * 1e-6;
-        double gigabytes = bytesOf(*model, rows, type) / seconds * 1e-9;
+        double seconds = time->median * 1e-6;
+        double bytes = bytesOf(*model, rows, *type);
+        double gigabytes = bytes / seconds * 1e-9;
         double gigaflops =
             2.0 * static_cast<double>(rows) * K * N / seconds * 1e-9;
+        double floorShare = floorOf(*layer, bytes) / time->median;
         // NaN is no success either.
         bool right =
-            result->error <= (type == DType::BF16 ? bf16Tolerance : tolerance);
+            *error <= (*type == DType::BF16 ? bf16Tolerance : tolerance);
         allRight &= right;
-        std::string error;
-        raw_string_ostream(error)
-            << llvm::format("%.1e", result->error) << (right ? "" : " WRONG");
+        std::string errorText;
+        raw_string_ostream(errorText)
+            << llvm::format("%.1e", *error) << (right ? "" : " WRONG");
         table.add(
-            {names[i],
+            {name,
              {std::to_string(K) + " x " + std::to_string(N), json::Array{K, N}},
              layer->bits(),
              layer->groupSize(),
              {layer->actOrder() ? "yes" : "no", layer->actOrder()},
              rows,
              (*kernel)->schedule,
-             {fixed(result->microseconds, 1), result->microseconds},
+             {fixed(time->median, 1), time->median},
              {fixed(gigabytes, 1), gigabytes},
              {fixed(gigaflops, 1), gigaflops},
-             {error, result->error},
+             {floorShare > 0 ? fixed(floorShare * 100, 0) + "%" : "-",
+              floorShare > 0 ? json::Value(floorShare) : json::Value(nullptr)},
+             {errorText, *error},
              (*kernel)->config});
       }
     }

@@ -38,6 +38,7 @@ int main(int argc, char **argv) {
       {tool::inspectCommand, tool::runInspect},
       {tool::quantizeCommand, tool::runQuantize},
       {tool::runCommand, tool::runRun},
+      {tool::tuneCommand, tool::runTune},
   };
   cl::HideUnrelatedOptions(tool::category);
   for (const Command &command : commands)

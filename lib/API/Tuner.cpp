@@ -1,0 +1,259 @@
+//===- API/Tuner.cpp - Measuring layers, and choosing by it ---------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// QuantLinear::measure and tune. What tune() finds is kept in a table of the
+// process, which layers look into when they first need a kernel.
+//
+//===----------------------------------------------------------------------===//
+
+#include "API/State.h"
+#include "Jit/KernelCache.h"
+#include "Jit/ThreadPool.h"
+#include "Jit/Timing.h"
+#include "Support/Half.h"
+#include "llvm/ADT/STLExtras.h"
+#include <chrono>
+#include <limits>
+#include <random>
+
+using namespace nibble;
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct TunedTable {
+  std::mutex mutex;
+  std::map<std::string, KernelConfig> configs;
+};
+} // namespace
+
+static TunedTable &tunedTable() {
+  static auto *table = new TunedTable;
+  return *table;
+}
+
+std::string QuantLinear::State::tuningKey(DType type, int64_t rows) const {
+  std::string key = deviceName + " " + schedule + " " + dtypeName(type);
+  for (int64_t part : {tunedRows(rows), static_cast<int64_t>(layer.bits),
+                       layer.groupSize, layer.inFeatures, layer.outFeatures,
+                       static_cast<int64_t>(layer.actOrder),
+                       static_cast<int64_t>(!layer.bias.empty())})
+    key += " " + std::to_string(part);
+  return key;
+}
+
+std::optional<KernelConfig> QuantLinear::State::tuned(DType type,
+                                                      int64_t rows) const {
+  if (!device || !overrides.params.empty() || overrides.warps)
+    return std::nullopt;
+  TunedTable &table = tunedTable();
+  std::lock_guard lock(table.mutex);
+  auto found = table.configs.find(tuningKey(type, rows));
+  if (found == table.configs.end())
+    return std::nullopt;
+  return found->second;
+}
+
+//===----------------------------------------------------------------------===//
+// Measuring
+//===----------------------------------------------------------------------===//
+
+/// x of random numbers, and y.
+static std::pair<std::vector<char>, std::vector<char>>
+randomArrays(DType type, int64_t rows, const model::Layer &layer) {
+  std::vector<char> x(static_cast<size_t>(rows * layer.inFeatures) *
+                      dtypeSize(type)),
+      y(static_cast<size_t>(rows * layer.outFeatures) * 2);
+  std::minstd_rand random;
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  for (int64_t i = 0; i < rows * layer.inFeatures; ++i) {
+    float value = uniform(random);
+    if (type == DType::F32)
+      reinterpret_cast<float *>(x.data())[i] = value;
+    else
+      reinterpret_cast<uint16_t *>(x.data())[i] =
+          type == DType::F16 ? floatToHalf(value) : floatToBfloat(value);
+  }
+  return {std::move(x), std::move(y)};
+}
+
+/// x, y and copies of a layer's weights on its device, enough of them that a
+/// call finds none of its weights in L2.
+class QuantLinear::State::ColdCalls {
+public:
+  static Result<ColdCalls> make(const State &state, DType type, int64_t rows) {
+    std::vector<char> x, y;
+    std::tie(x, y) = randomArrays(type, rows, state.layer);
+    ColdCalls calls(state, rows);
+    auto copy = [&](const auto &array) {
+      Result<driver::DeviceBuffer> buffer = driver::DeviceBuffer::copyOf(
+          *state.device, array.data(), array.size() * sizeof(array[0]));
+      if (buffer.ok())
+        calls.buffers.push_back(std::move(*buffer));
+      return buffer.status();
+    };
+    Status status = copy(x);
+    if (status.ok())
+      status = copy(y);
+    const model::Layer &layer = state.layer;
+    int64_t bytes =
+        static_cast<int64_t>(4 * (layer.qweight.size() + layer.qzeros.size()) +
+                             2 * layer.scales.size());
+    for (int64_t done = 0; status.ok() && done < coldBytes(*state.device);
+         done += bytes)
+      for (auto each : {0, 1, 2})
+        if (status.ok())
+          status = each == 0   ? copy(layer.qweight)
+                   : each == 1 ? copy(layer.qzeros)
+                               : copy(layer.scales);
+    if (!status.ok())
+      return status;
+    return calls;
+  }
+
+  Result<CallTime> time(const LoadedKernel &kernel) const {
+    auto at = [&](size_t place) {
+      return reinterpret_cast<void *>(buffers[place].address());
+    };
+    std::vector<Call> calls;
+    for (size_t first = 2; first < buffers.size(); first += 3)
+      calls.push_back([&, first](void *stream) {
+        Addresses weights = state.addresses();
+        weights.qweight = at(first);
+        weights.qzeros = at(first + 1);
+        weights.scales = at(first + 2);
+        return state.launch(kernel, weights, {at(0), state.layer.inFeatures, 1},
+                            {at(1), state.layer.outFeatures, 1}, rows, stream);
+      });
+    return timeCalls(*state.device, calls);
+  }
+
+private:
+  ColdCalls(const State &state, int64_t rows) : state(state), rows(rows) {}
+  const State &state;
+  int64_t rows;
+  /// x, y, then qweight, qzeros and scales of each copy.
+  std::vector<driver::DeviceBuffer> buffers;
+};
+
+/// The time of calls on the CPU: up to 200, or about 0.3 seconds of them.
+static Result<CallTime> measureOnHost(const QuantLinear &linear,
+                                      const model::Layer &layer, DType type,
+                                      int64_t rows) {
+  using Clock = std::chrono::steady_clock;
+  auto [x, y] = randomArrays(type, rows, layer);
+  TensorView xView =
+      TensorView::dense(x.data(), type, {rows, layer.inFeatures});
+  TensorView yView = TensorView::dense(
+      y.data(), type == DType::BF16 ? DType::BF16 : DType::F16,
+      {rows, layer.outFeatures});
+  // The first call warms up.
+  if (Status status = linear.forward(xView, yView); !status.ok())
+    return status;
+  std::vector<double> times;
+  Clock::time_point begin = Clock::now();
+  while (times.size() < 5 ||
+         (times.size() < 200 &&
+          Clock::now() - begin < std::chrono::milliseconds(300))) {
+    Clock::time_point before = Clock::now();
+    if (Status status = linear.forward(xView, yView); !status.ok())
+      return status;
+    times.push_back(
+        std::chrono::duration<double, std::micro>(Clock::now() - before)
+            .count());
+  }
+  return summarise(std::move(times));
+}
+
+Result<CallTime> QuantLinear::measure(DType type, int64_t rows) const {
+  Result<const LoadedKernel *> kernel = state->kernelForDense(type, rows);
+  if (!kernel.ok())
+    return kernel.status();
+  if (!state->device)
+    return measureOnHost(*this, state->layer, type, rows);
+  Result<State::ColdCalls> calls = State::ColdCalls::make(*state, type, rows);
+  if (!calls.ok())
+    return calls.status();
+  return calls->time(**kernel);
+}
+
+//===----------------------------------------------------------------------===//
+// Tuning
+//===----------------------------------------------------------------------===//
+
+Result<std::vector<Candidate>>
+QuantLinear::tune(DType type, int64_t rows,
+                  const std::vector<std::string> &configs) {
+  if (!state->device)
+    return Status(ErrorCode::Unsupported,
+                  "tune() measures on a GPU, and the layer is on the CPU");
+  if (Status status = State::checkCall(type, rows); !status.ok())
+    return status;
+  std::vector<KernelConfig> chosen;
+  for (const std::string &words : configs) {
+    Result<KernelConfig> config = parseOverrides(words);
+    if (!config.ok())
+      return config.status();
+    chosen.push_back(std::move(*config));
+  }
+  if (configs.empty())
+    chosen = loraxConfigs(state->layer, rows);
+
+  CallKind kind = {type, bucketOf(rows, /*host=*/false),
+                   state->denseIsAligned(type)};
+  using Loaded = Result<std::shared_ptr<const LoadedKernel>>;
+  std::vector<std::optional<Loaded>> kernels(chosen.size());
+  ThreadPool::shared().run(
+      static_cast<int64_t>(chosen.size()), [&](int64_t first, int64_t end) {
+        for (int64_t i = first; i < end; ++i)
+          kernels[i] =
+              findOrCompile(state->requestFor(kind, chosen[i]), state->device);
+      });
+  Result<State::ColdCalls> calls = State::ColdCalls::make(*state, type, rows);
+  if (!calls.ok())
+    return calls.status();
+
+  constexpr double never = std::numeric_limits<double>::infinity();
+  std::vector<Candidate> candidates;
+  std::vector<size_t> order;
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    Candidate candidate;
+    candidate.time = {never, never, never};
+    candidate.config = state->requestFor(kind, chosen[i]).config;
+    candidate.status = kernels[i]->status();
+    if (candidate.status.ok()) {
+      Result<CallTime> time = calls->time(***kernels[i]);
+      candidate.status = time.status();
+      if (time.ok())
+        candidate.time = *time;
+    }
+    candidates.push_back(std::move(candidate));
+    order.push_back(i);
+  }
+  llvm::sort(order, [&](size_t a, size_t b) {
+    return std::pair(candidates[a].time.median, a) <
+           std::pair(candidates[b].time.median, b);
+  });
+  const Candidate &best = candidates[order[0]];
+  if (!best.status.ok())
+    return best.status.withContext("no configuration runs; the first");
+
+  {
+    TunedTable &table = tunedTable();
+    std::lock_guard lock(table.mutex);
+    table.configs[state->tuningKey(type, rows)] = chosen[order[0]];
+  }
+  // This layer's calls of the same tuning look the kernel up anew.
+  for (int bucket = 0; bucket < bucketCount; ++bucket)
+    if (tunedRows(firstRows(bucket)) == tunedRows(rows))
+      for (bool aligned : {false, true})
+        state->kernels[CallKind{type, bucket, aligned}.number()] = nullptr;
+  std::vector<Candidate> sorted;
+  for (size_t i : order)
+    sorted.push_back(std::move(candidates[i]));
+  return sorted;
+}
