@@ -155,18 +155,40 @@ CompileRequest nibble::hostRequest(const model::Layer &layer, CallKind kind,
   return requestFor(configFor(layer, kind.type, blocks, overrides), "host");
 }
 
+/// The blocks that a sweep on an H200 (bench/results) found fastest.
+static Blocks gpuBlocks(int64_t rows, int64_t columns,
+                        const driver::DeviceProperties &device) {
+  // Wide blocks share the loads of x, if they give most multiprocessors work.
+  auto fills = [&](int64_t n) {
+    return columns / n * 5 >= int64_t(device.multiprocessors) * 4;
+  };
+  Blocks blocks;
+  if (rows <= 16)
+    blocks = fills(128)  ? Blocks{16, 128, 128, 8}
+             : fills(64) ? Blocks{16, 64, 256, 4}
+                         : Blocks{16, 32, 128, 2};
+  else if (rows <= 64)
+    blocks = {32, 64, 128, 8};
+  else if (rows <= 362)
+    blocks = {64, fills(64) ? 128 : 64, 128, 8};
+  else if (rows <= 724)
+    blocks = {64, 128, 128, 8};
+  else
+    blocks = {128, 256, 64, 8};
+  // Two stages of both operands must fit; see MmaPlan.
+  auto bytes = [&] {
+    return 4 * (blocks.m * (blocks.k + 8) + blocks.k * (blocks.n + 8));
+  };
+  while (bytes() > static_cast<int64_t>(device.maxSharedBytesPerBlock))
+    blocks.k /= 2;
+  return blocks;
+}
+
 CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
                                   const std::string &target,
-                                  int multiprocessors,
+                                  const driver::DeviceProperties &device,
                                   const KernelConfig &overrides) {
-  int64_t rows = firstRows(kind.bucket);
-  Blocks blocks = {rows < 17 ? 16 : rows < 33 ? 32 : 64, 64, 64, 4};
-  if (rows > 128)
-    blocks = {128, 128, 32, 8};
-  // Few columns: narrower blocks, so that more multiprocessors take part.
-  while (blocks.m <= 32 && blocks.n > 32 &&
-         layer.outFeatures / blocks.n < 2 * multiprocessors)
-    blocks = {blocks.m, blocks.n / 2, blocks.k * 2, 2};
+  Blocks blocks = gpuBlocks(firstRows(kind.bucket), layer.outFeatures, device);
   KernelConfig config = configFor(layer, kind.type, blocks, overrides);
   for (const char *name : {"qweight", "scales"})
     config.alignments[name] = 16;

@@ -11,6 +11,7 @@
 #ifndef NIBBLE_API_KERNELCHOICE_H
 #define NIBBLE_API_KERNELCHOICE_H
 
+#include "Driver/Device.h"
 #include "Model/Layer.h"
 #include "Transforms/KernelConfig.h"
 #include "nibble/Compiler.h"
@@ -63,10 +64,10 @@ std::vector<KernelConfig> loraxConfigs(const model::Layer &layer, int64_t rows);
 CompileRequest hostRequest(const model::Layer &layer, CallKind kind,
                            const KernelConfig &overrides);
 
-/// What to compile for `layer` on a GPU with `multiprocessors` that takes code
-/// for `target`.
+/// What to compile for `layer` on `device`, which takes code for `target`.
 CompileRequest gpuRequest(const model::Layer &layer, CallKind kind,
-                          const std::string &target, int multiprocessors,
+                          const std::string &target,
+                          const driver::DeviceProperties &device,
                           const KernelConfig &overrides);
 
 } // namespace nibble

@@ -339,8 +339,7 @@ CompileRequest
 QuantLinear::State::requestFor(CallKind kind,
                                const KernelConfig &chosen) const {
   CompileRequest request =
-      device ? gpuRequest(layer, kind, target,
-                          device->properties().multiprocessors, chosen)
+      device ? gpuRequest(layer, kind, target, device->properties(), chosen)
              : hostRequest(layer, kind, chosen);
   request.schedule = schedule;
   return request;

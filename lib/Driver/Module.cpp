@@ -13,8 +13,58 @@
 using namespace nibble;
 using namespace nibble::driver;
 
+namespace {
+/// A linker invocation of the driver, and what it said.
+struct Linker {
+  explicit Linker(const Device &device) : device(device) {}
+  ~Linker() {
+    if (state)
+      device.api().cuLinkDestroy(state);
+  }
+  Linker(const Linker &) = delete;
+  Linker &operator=(const Linker &) = delete;
+
+  Status error(CuResult result, const char *call, const std::string &name) {
+    Status status = device.driver().error(result, call, "kernel=" + name);
+    std::string said = log.c_str();
+    return said.empty() ? status
+                        : Status(status.code(), status.message() + "\n" + said);
+  }
+
+  const Device &device;
+  CuLinkState state = nullptr;
+  std::string log = std::string(8192, '\0');
+};
+} // namespace
+
+Result<std::string> nibble::driver::assemble(const Device &device,
+                                             const std::string &ptx,
+                                             const std::string &name) {
+  ContextGuard guard(device);
+  if (!guard.status().ok())
+    return guard.status();
+  RelaxedCaptureGuard relaxed(device);
+  Linker linker(device);
+  // Read until the link is complete.
+  CuJitOption options[] = {CuJitErrorLogBuffer, CuJitErrorLogBufferSizeBytes};
+  void *values[] = {linker.log.data(),
+                    reinterpret_cast<void *>(linker.log.size() - 1)};
+  const CudaApi &api = device.api();
+  if (CuResult result = api.cuLinkCreate(2, options, values, &linker.state))
+    return linker.error(result, "cuLinkCreate", name);
+  if (CuResult result = api.cuLinkAddData(
+          linker.state, CuJitInputPtx, const_cast<char *>(ptx.c_str()),
+          ptx.size() + 1, name.c_str(), 0, nullptr, nullptr))
+    return linker.error(result, "cuLinkAddData", name);
+  void *cubin = nullptr;
+  size_t bytes = 0;
+  if (CuResult result = api.cuLinkComplete(linker.state, &cubin, &bytes))
+    return linker.error(result, "cuLinkComplete", name);
+  return std::string(static_cast<const char *>(cubin), bytes);
+}
+
 Result<std::unique_ptr<Module>> Module::load(const Device &device,
-                                             const std::string &image,
+                                             const std::string &cubin,
                                              const std::string &name,
                                              int64_t sharedBytes) {
   ContextGuard guard(device);
@@ -29,18 +79,9 @@ Result<std::unique_ptr<Module>> Module::load(const Device &device,
             " bytes of shared memory; " + device.properties().name + " has " +
             std::to_string(device.properties().maxSharedBytesPerBlock));
   std::unique_ptr<Module> result(new Module(device));
-  std::string log(8192, '\0');
-  CuJitOption options[] = {CuJitErrorLogBuffer, CuJitErrorLogBufferSizeBytes};
-  void *values[] = {log.data(), reinterpret_cast<void *>(log.size())};
-  CuResult loaded = device.api().cuModuleLoadDataEx(
-      &result->module, image.c_str(), 2, options, values);
-  if (loaded != CuSuccess) {
-    Status status =
-        device.driver().error(loaded, "cuModuleLoadDataEx", "kernel=" + name);
-    log.resize(std::char_traits<char>::length(log.c_str()));
-    return log.empty() ? status
-                       : Status(status.code(), status.message() + "\n" + log);
-  }
+  NIBBLE_CUDA_TRY(device.driver(), cuModuleLoadDataEx,
+                  (&result->module, cubin.data(), 0, nullptr, nullptr),
+                  "kernel=" + name);
   NIBBLE_CUDA_TRY(device.driver(), cuModuleGetFunction,
                   (&result->function, result->module, name.c_str()),
                   "name=" + name);

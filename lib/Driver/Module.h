@@ -14,15 +14,20 @@
 
 namespace nibble::driver {
 
+/// PTX to a cubin for `device`, by the driver's linker: several threads link
+/// side by side, where those that load PTX as a module wait for one another
+/// (docs/driver.md). CompileError with the driver's log if it does not take
+/// the PTX of kernel `name`.
+Result<std::string> assemble(const Device &device, const std::string &ptx,
+                             const std::string &name);
+
 /// One kernel's code on one device. The device must outlive it.
 class Module {
 public:
-  /// Loads `image`, PTX text or a cubin, and finds entry `name`, which may use
-  /// `sharedBytes` of dynamic shared memory. CompileError with the driver's log
-  /// if it does not take the PTX; Unsupported if the kernel does not fit the
-  /// device.
+  /// Loads `cubin` and finds entry `name`, which may use `sharedBytes` of
+  /// dynamic shared memory; Unsupported if that does not fit the device.
   static Result<std::unique_ptr<Module>> load(const Device &device,
-                                              const std::string &image,
+                                              const std::string &cubin,
                                               const std::string &name,
                                               int64_t sharedBytes);
   ~Module();

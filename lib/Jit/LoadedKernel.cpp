@@ -23,8 +23,12 @@ LoadedKernel::load(CompiledKernel compiled, const driver::Device *device) {
   std::shared_ptr<LoadedKernel> loaded(new LoadedKernel(std::move(compiled)));
   const CompiledKernel &kernel = loaded->kernel;
   if (device) {
-    Result<std::unique_ptr<driver::Module>> module = driver::Module::load(
-        *device, kernel.code, kernel.name, kernel.sharedBytes);
+    Result<std::string> cubin =
+        driver::assemble(*device, kernel.code, kernel.name);
+    if (!cubin.ok())
+      return cubin.status();
+    Result<std::unique_ptr<driver::Module>> module =
+        driver::Module::load(*device, *cubin, kernel.name, kernel.sharedBytes);
     if (!module.ok())
       return module.status();
     loaded->deviceModule = std::move(*module);

@@ -1,0 +1,77 @@
+//===- bench/NibbleBench.cpp - QuantLinear for Python's ctypes ------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The few functions of nibble that bench.py calls. Addresses are as PyTorch
+// gives them: host memory for a layer's arrays, device memory for x and y.
+//
+//===----------------------------------------------------------------------===//
+
+#include "nibble/QuantLinear.h"
+#include <cstring>
+
+using namespace nibble;
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+thread_local std::string lastError;
+
+DType xType(int bfloat) { return bfloat ? DType::BF16 : DType::F16; }
+
+bool failed(const Status &status) {
+  if (!status.ok())
+    lastError = status.message();
+  return !status.ok();
+}
+} // namespace
+
+/// Why the last call on this thread failed.
+EXPORT const char *bench_error() { return lastError.c_str(); }
+
+/// A layer on `device` with `config`'s words, or null. `gIdx` may be null.
+EXPORT QuantLinear *bench_create(int bits, int64_t groupSize, int64_t K,
+                                 int64_t N, void *qweight, void *qzeros,
+                                 void *scales, void *gIdx, const char *device,
+                                 const char *config) {
+  int64_t perWord = 32 / bits;
+  int64_t groups = K / (groupSize < 0 ? K : groupSize);
+  QuantLinearArrays arrays;
+  arrays.bits = bits;
+  arrays.groupSize = groupSize;
+  arrays.qweight = TensorView::dense(qweight, DType::I32, {K / perWord, N});
+  arrays.qzeros = TensorView::dense(qzeros, DType::I32, {groups, N / perWord});
+  arrays.scales = TensorView::dense(scales, DType::F16, {groups, N});
+  if (gIdx)
+    arrays.gIdx = TensorView::dense(gIdx, DType::I32, {K});
+  QuantLinearOptions options;
+  options.device = device;
+  options.config = config;
+  Result<QuantLinear> layer = QuantLinear::create(arrays, options);
+  return failed(layer.status()) ? nullptr : new QuantLinear(*layer);
+}
+
+/// The configuration of the kernel for `rows` rows, into `out` of `size`
+/// bytes; 0 if all went well.
+EXPORT int bench_prepare(const QuantLinear *layer, int64_t rows, int bfloat,
+                         char *out, size_t size) {
+  Result<const CompiledKernel *> kernel = layer->prepare(xType(bfloat), rows);
+  if (failed(kernel.status()))
+    return 1;
+  std::string text = (*kernel)->schedule + ": " + (*kernel)->config;
+  std::strncpy(out, text.c_str(), size - 1);
+  out[size - 1] = 0;
+  return 0;
+}
+
+/// y [rows, N] = x [rows, K] W on `stream`; 0 if all went well.
+EXPORT int bench_forward(const QuantLinear *layer, void *x, void *y,
+                         int64_t rows, int bfloat, void *stream) {
+  DType type = xType(bfloat);
+  return failed(layer->forward(
+      TensorView::dense(x, type, {rows, layer->inFeatures()}),
+      TensorView::dense(y, type, {rows, layer->outFeatures()}), stream));
+}
+
+EXPORT void bench_destroy(QuantLinear *layer) { delete layer; }

@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+# Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Times nibble, the seed's kernel on Triton, and cuBLAS in one process.
+
+Every point is a CUDA graph of at least 20 calls that rotate over at least 256
+MiB of weights, replayed; the time is the median over replays, divided by the
+calls. Every result is checked against a float64 product. README.md has the
+format of what is written.
+"""
+
+import argparse
+import ctypes
+import datetime
+import json
+import math
+import pathlib
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import torch
+
+import seed
+
+COLD_BYTES = 256 << 20
+
+
+def random_layer(K, N, bits, group, act_order):
+    """A layer's arrays on the GPU, and its weights in fp16 as the kernels round them."""
+    per_word, groups = 32 // bits, K // group
+    codes = lambda *shape: torch.randint(-2**31, 2**31, shape, dtype=torch.int64, device="cuda").to(torch.int32)
+    layer = SimpleNamespace(
+        qweight=codes(K // per_word, N), qzeros=codes(groups, N // per_word),
+        scales=(torch.rand(groups, N, device="cuda") * 0.008 + 0.002).half(),
+        g_idx=(torch.arange(K, device="cuda", dtype=torch.int32) // group))
+    if act_order:
+        layer.g_idx = layer.g_idx[torch.randperm(K, device="cuda")].contiguous()
+    return layer
+
+
+def weights_of(layer, bits, dtype):
+    """W [K, N], exact in float64 up to the one rounding of a weight."""
+    shifts = torch.arange(0, 32, bits, device="cuda", dtype=torch.int32)
+    maxq = 2**bits - 1
+    q = ((layer.qweight[:, None, :] >> shifts[None, :, None]) & maxq).flatten(0, 1)
+    z = ((layer.qzeros[:, :, None] >> shifts) & maxq).flatten(1)
+    z = (z + 1) & maxq
+    group = layer.g_idx.long()
+    return ((q - z[group]).to(torch.float32) * layer.scales[group].float()).to(dtype)
+
+
+class Nibble:
+    name = "nibble"
+
+    def __init__(self, library, layers, bits, group, act_order, dtype, config):
+        self.lib, self.bfloat = library, int(dtype == torch.bfloat16)
+        self.layers = []
+        for layer in layers:
+            host = [t.cpu() for t in (layer.qweight, layer.qzeros, layer.scales, layer.g_idx)]
+            at = [ctypes.c_void_p(t.data_ptr()) for t in host]
+            made = self.lib.bench_create(
+                bits, ctypes.c_int64(group), ctypes.c_int64(layer.g_idx.numel()),
+                ctypes.c_int64(layer.qweight.shape[1]), at[0], at[1], at[2],
+                at[3] if act_order else None, b"cuda:0", config.encode())
+            self.layers.append(self.check(made))
+
+    def check(self, made):
+        if not made:
+            raise RuntimeError(self.lib.bench_error().decode())
+        return ctypes.c_void_p(made)
+
+    def prepare(self, x, y):
+        text = ctypes.create_string_buffer(1024)
+        if self.lib.bench_prepare(self.layers[0], ctypes.c_int64(x.shape[0]), self.bfloat, text, ctypes.c_size_t(1024)):
+            raise RuntimeError(self.lib.bench_error().decode())
+        return text.value.decode()
+
+    def call(self, i, x, y):
+        stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
+        if self.lib.bench_forward(self.layers[i % len(self.layers)], ctypes.c_void_p(x.data_ptr()),
+                                  ctypes.c_void_p(y.data_ptr()), ctypes.c_int64(x.shape[0]), self.bfloat, stream):
+            raise RuntimeError(self.lib.bench_error().decode())
+
+    def close(self):
+        for layer in self.layers:
+            self.lib.bench_destroy(layer)
+
+
+class Triton:
+    name = "triton"
+
+    def __init__(self, layers, bits):
+        self.layers, self.bits = layers, bits
+
+    def prepare(self, x, y):
+        """Tunes: the fastest of the seed's configurations, a short measurement each."""
+        K, N = x.shape[1], y.shape[1]
+        best = math.inf
+        for config in seed.prune(x.shape[0], N, K):
+            self.config = config
+            try:
+                self.call(0, x, y)
+                us = time_calls(self, x, y, replays=3)[0]
+            except (RuntimeError, seed.triton.runtime.errors.OutOfResources):
+                continue  # does not fit the device
+            if us < best:
+                best, chosen = us, config
+        self.config = chosen
+        return "BLOCK_M=%d BLOCK_N=%d BLOCK_K=%d stages=%d warps=%d" % chosen
+
+    def call(self, i, x, y):
+        seed.launch(self.config, x, y, self.layers[i % len(self.layers)], self.bits)
+
+    def close(self):
+        pass
+
+
+class Cublas:
+    name = "cublas"
+
+    def __init__(self, weight):
+        copies = max(2, math.ceil(COLD_BYTES / (weight.numel() * 2)))
+        self.weights = [weight.clone() for _ in range(copies)]
+
+    def prepare(self, x, y):
+        return "torch.matmul on dense weights"
+
+    def call(self, i, x, y):
+        torch.matmul(x, self.weights[i % len(self.weights)], out=y)
+
+    @property
+    def layers(self):
+        return self.weights
+
+    def close(self):
+        pass
+
+
+def time_calls(peer, x, y, replays=11):
+    """Median, p10 and p90 of a call in microseconds, weights out of L2."""
+    calls = max(20, len(peer.layers))
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        peer.call(0, x, y)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        for i in range(calls):
+            peer.call(i, x, y)
+    times = []
+    for i in range(replays + 1):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        graph.replay()
+        end.record()
+        end.synchronize()
+        if i:  # the first warms up
+            times.append(begin.elapsed_time(end) * 1e3 / calls)
+    times.sort()
+    at = lambda share: times[round(share * (len(times) - 1))]
+    return at(0.5), at(0.1), at(0.9)
+
+
+def relative_error(y, x, exact):
+    """||y - ref|| / ||ref|| against the float64 product, rows at a time."""
+    off = total = 0.0
+    for rows in range(0, x.shape[0], 512):
+        reference = x[rows:rows + 512].double() @ exact
+        off += (y[rows:rows + 512].double() - reference).square().sum().item()
+        total += reference.square().sum().item()
+    return math.sqrt(off / total)
+
+
+def point(peer, exact, x, case):
+    N = exact.shape[1]
+    y = torch.full((x.shape[0], N), math.nan, dtype=x.dtype, device="cuda")
+    config = peer.prepare(x, y)
+    y.fill_(math.nan)
+    peer.call(0, x, y)
+    torch.cuda.synchronize()
+    error = relative_error(y, x, exact)
+    us, p10, p90 = time_calls(peer, x, y)
+    return {"impl": peer.name, **case, "us": us, "us_p10": p10, "us_p90": p90, "rel_err": error, "config": config}
+
+
+def load_library(path):
+    library = ctypes.CDLL(str(path))
+    library.bench_create.restype = ctypes.c_void_p
+    library.bench_error.restype = ctypes.c_char_p
+    library.bench_destroy.argtypes = [ctypes.c_void_p]
+    return library
+
+
+def main():
+    here = pathlib.Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--library", default=here.parent / "build/bench/libnibble_bench.so")
+    parser.add_argument("--shapes", default="4096x4096,4096x14336,14336x4096,8192x8192,8192x28672",
+                        help="K x N, separated by commas")
+    parser.add_argument("--m", default="1,2,4,8,16,32,64,128,256,512,1024,4096")
+    parser.add_argument("--bits", type=int, default=4, choices=[2, 4, 8])
+    parser.add_argument("--group", type=int, default=128)
+    parser.add_argument("--act-order", action="store_true")
+    parser.add_argument("--dtype", default="fp16", choices=["fp16", "bf16"])
+    parser.add_argument("--impl", default="nibble,triton,cublas")
+    parser.add_argument("--config", default="", help="words that overrule nibble's choice")
+    parser.add_argument("--commit", default="", help="of nibble; git is asked otherwise")
+    parser.add_argument("--out", default="-", help="JSON file, - for standard output")
+    options = parser.parse_args()
+    dtype = torch.float16 if options.dtype == "fp16" else torch.bfloat16
+    wanted = options.impl.split(",")
+    library = load_library(options.library) if "nibble" in wanted else None
+    commit = options.commit or subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True,
+                                              text=True).stdout.strip()
+    driver = subprocess.run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
+                            capture_output=True, text=True).stdout.split("\n")[0]
+    points, wrong = [], 0
+    # IEEE sums: cuBLAS may otherwise add in fp16.
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    for shape in options.shapes.split(","):
+        K, N = map(int, shape.split("x"))
+        bytes_each = K * N * options.bits // 8
+        copies = max(2, math.ceil(COLD_BYTES / bytes_each))
+        layers = [random_layer(K, N, options.bits, options.group, options.act_order) for _ in range(copies)]
+        rounded = weights_of(layers[0], options.bits, dtype)
+        exact = weights_of(layers[0], options.bits, torch.float64)
+        peers = []
+        for name in wanted:
+            if name == "nibble":
+                peers.append(Nibble(library, layers, options.bits, options.group, options.act_order, dtype,
+                                    options.config))
+            elif name == "triton" and dtype == torch.float16:
+                peers.append(Triton(layers, options.bits))
+            elif name == "cublas":
+                peers.append(Cublas(rounded))
+        for M in map(int, options.m.split(",")):
+            x = torch.randn(M, K, dtype=dtype, device="cuda")
+            case = {"K": K, "N": N, "M": M, "bits": options.bits, "group": options.group,
+                    "act_order": options.act_order, "dtype": options.dtype}
+            line = f"{K:6} x {N:6}  M {M:5} "
+            for peer in peers:
+                made = point(peer, exact, x, case)
+                points.append(made)
+                bad = not made["rel_err"] <= (4e-4 if dtype == torch.float16 else 3.2e-3)
+                wrong += bad
+                line += f" {peer.name} {made['us']:9.2f} ({made['rel_err']:.1e}{' WRONG' if bad else ''})"
+            print(line, file=sys.stderr, flush=True)
+        for peer in peers:
+            peer.close()
+        del peers, layers, rounded, exact
+        torch.cuda.empty_cache()
+    result = {"device": torch.cuda.get_device_name(), "driver": driver,
+              "date": datetime.date.today().isoformat(), "commit": commit,
+              "command": " ".join(["bench/bench.py", *sys.argv[1:]]), "points": points}
+    text = json.dumps(result, indent=1) + "\n"
+    if options.out == "-":
+        print(text, end="")
+    else:
+        pathlib.Path(options.out).write_text(text)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
