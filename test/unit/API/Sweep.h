@@ -1,0 +1,23 @@
+//===- Sweep.h - Every kind of layer against float64 ------------*- C++ -*-===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_TEST_SWEEP_H
+#define NIBBLE_TEST_SWEEP_H
+
+#include "Driver/Device.h"
+#include <string>
+
+namespace nibble::test {
+
+/// 250 layers and calls with codes of `bits` bits, group sizes x act-order x
+/// bias x types x ragged M, N, K x strides, on `device` (null: the CPU) by
+/// `schedule`; each result is held against a float64 product.
+void sweep(int bits, const driver::Device *device, const std::string &schedule);
+
+} // namespace nibble::test
+
+#endif // NIBBLE_TEST_SWEEP_H

@@ -1,0 +1,255 @@
+//===- DeviceTest.cpp - QuantLinear on a GPU ------------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Skipped where there is no GPU that nibble has code for.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Driver/Memory.h"
+#include "Driver/Stream.h"
+#include "Sweep.h"
+#include "TestLayer.h"
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <thread>
+
+using namespace nibble;
+using namespace nibble::test;
+
+namespace {
+
+class OnDevice : public testing::Test {
+protected:
+  void SetUp() override {
+    Result<driver::Driver *> driver = driver::Driver::get();
+    if (!driver.ok())
+      GTEST_SKIP() << "no GPU: " << driver.status().message();
+    Result<driver::Device *> found = (*driver)->device(0);
+    if (!found.ok())
+      GTEST_SKIP() << found.status().message();
+    device = *found;
+  }
+
+  /// A random layer, and x and y in device memory.
+  struct Problem {
+    model::Layer model;
+    QuantLinear layer;
+    int64_t rows;
+    std::vector<uint16_t> x;
+    driver::DeviceBuffer xThere, yThere;
+
+    TensorView xView() const {
+      return TensorView::dense(reinterpret_cast<void *>(xThere.address()),
+                               DType::F16, {rows, layer.inFeatures()});
+    }
+    TensorView yView() const {
+      return TensorView::dense(reinterpret_cast<void *>(yThere.address()),
+                               DType::F16, {rows, layer.outFeatures()});
+    }
+  };
+
+  Problem problem(int64_t K, int64_t N, int64_t rows, unsigned seed = 1) {
+    std::mt19937 random(seed);
+    QuantLinearOptions options;
+    options.device = "cuda:0";
+    model::Layer model =
+        randomLayer(random, 4, 128, K, N, Groups::None, /*bias=*/true);
+    Result<QuantLinear> layer =
+        QuantLinear::create(arraysOf(model, false), options);
+    EXPECT_TRUE(layer.ok()) << layer.status().message();
+    std::normal_distribution<float> normal;
+    std::vector<uint16_t> x(rows * K);
+    for (uint16_t &each : x)
+      each = floatToHalf(normal(random));
+    auto xThere = driver::DeviceBuffer::copyOf(*device, x.data(), x.size() * 2);
+    auto yThere = driver::DeviceBuffer::allocate(*device, rows * N * 2);
+    EXPECT_TRUE(xThere.ok() && yThere.ok());
+    return {std::move(model),  *layer, rows, std::move(x), std::move(*xThere),
+            std::move(*yThere)};
+  }
+
+  /// y after everything on `stream`.
+  std::vector<uint16_t> result(const Problem &p,
+                               driver::CuStream stream = nullptr) {
+    std::vector<uint16_t> y(p.rows * p.layer.outFeatures());
+    EXPECT_TRUE(driver::copyToHost(*device, y.data(), p.yThere.address(),
+                                   y.size() * 2, stream)
+                    .ok());
+    EXPECT_TRUE(driver::synchronize(*device, stream).ok());
+    return y;
+  }
+
+  void expectRight(const Problem &p, const std::vector<uint16_t> &y) {
+    int64_t K = p.layer.inFeatures(), N = p.layer.outFeatures();
+    std::vector<double> column(K);
+    Error error;
+    for (int64_t n = 0; n < N; ++n) {
+      model::weightColumn(p.model, n, column);
+      for (int64_t m = 0; m < p.rows; ++m) {
+        double sum = halfToFloat(p.model.bias[n]);
+        for (int64_t k = 0; k < K; ++k)
+          sum += halfToFloat(p.x[m * K + k]) * column[k];
+        error.add(halfToFloat(y[m * N + n]), sum);
+      }
+    }
+    EXPECT_LE(error.relative(), 4e-4);
+  }
+
+  driver::Device *device = nullptr;
+};
+
+TEST_F(OnDevice, SweepByMma2) { sweep(2, device, "mma"); }
+TEST_F(OnDevice, SweepByMma4) { sweep(4, device, "mma"); }
+TEST_F(OnDevice, SweepByMma8) { sweep(8, device, "mma"); }
+TEST_F(OnDevice, SweepBySimt2) { sweep(2, device, "simt"); }
+TEST_F(OnDevice, SweepBySimt4) { sweep(4, device, "simt"); }
+TEST_F(OnDevice, SweepBySimt8) { sweep(8, device, "simt"); }
+
+TEST_F(OnDevice, SameBitsFromRunToRun) {
+  for (int64_t rows : {1, 16, 100, 300, 1000}) {
+    Problem p = problem(1024, 768, rows);
+    std::vector<uint16_t> first;
+    for (int run = 0; run < 100; ++run) {
+      ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
+      std::vector<uint16_t> y = result(p);
+      if (run == 0)
+        expectRight(p, first = y);
+      ASSERT_EQ(y, first) << "run " << run << " of " << rows << " rows";
+    }
+  }
+}
+
+TEST_F(OnDevice, HostMemoryIsCopied) {
+  Problem p = problem(512, 256, 5);
+  std::vector<uint16_t> y(5 * 256);
+  TensorView x = TensorView::dense(p.x.data(), DType::F16, {5, 512});
+  TensorView out = TensorView::dense(y.data(), DType::F16, {5, 256});
+  Status status = p.layer.forward(x, out);
+  EXPECT_EQ(status.code(), ErrorCode::InvalidArgument);
+  EXPECT_NE(status.message().find("workspace has 0 bytes"), std::string::npos)
+      << status.message();
+  ASSERT_TRUE(p.layer.reserveWorkspace(5).ok());
+  status = p.layer.forward(x, out);
+  ASSERT_TRUE(status.ok()) << status.message();
+  expectRight(p, y);
+}
+
+TEST_F(OnDevice, TwoStreamsAtOnce) {
+  Problem p = problem(2048, 1024, 16), q = problem(2048, 1024, 16, 2);
+  q.layer = p.layer; // one layer, two streams
+  auto one = driver::Stream::create(*device),
+       two = driver::Stream::create(*device);
+  ASSERT_TRUE(one.ok() && two.ok());
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(p.layer.forward(p.xView(), p.yView(), (*one)->handle()).ok());
+    ASSERT_TRUE(q.layer.forward(q.xView(), q.yView(), (*two)->handle()).ok());
+  }
+  expectRight(p, result(p, (*one)->handle()));
+  q.model = p.model;
+  expectRight(q, result(q, (*two)->handle()));
+}
+
+TEST_F(OnDevice, CapturedGraphsReplay) {
+  Problem p = problem(1024, 512, 3);
+  auto stream = driver::Stream::create(*device);
+  ASSERT_TRUE(stream.ok());
+  // The first call compiles and loads while the stream is captured.
+  auto graph = driver::Graph::capture(*device, **stream, [&] {
+    return p.layer.forward(p.xView(), p.yView(), (*stream)->handle());
+  });
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE((*graph)->time(**stream).ok());
+  expectRight(p, result(p, (*stream)->handle()));
+}
+
+TEST_F(OnDevice, HostProgramsContextStays) {
+  // A context that only the host program knows, which nibble does not use.
+  void *library = dlopen("libcuda.so.1", RTLD_NOW);
+  ASSERT_NE(library, nullptr);
+  auto create = reinterpret_cast<driver::CuResult (*)(
+      driver::CuContext *, unsigned, driver::CuDevice)>(
+      dlsym(library, "cuCtxCreate_v2"));
+  auto destroy = reinterpret_cast<driver::CuResult (*)(driver::CuContext)>(
+      dlsym(library, "cuCtxDestroy_v2"));
+  ASSERT_TRUE(create && destroy);
+  driver::CuContext hosts = nullptr, current = nullptr;
+  ASSERT_EQ(create(&hosts, 0, 0), driver::CuSuccess); // and makes it current
+  const driver::CudaApi &api = device->api();
+  {
+    Problem p = problem(256, 256, 2);
+    ASSERT_EQ(api.cuCtxGetCurrent(&current), driver::CuSuccess);
+    EXPECT_EQ(current, hosts);
+    Status status = p.layer.forward(p.xView(), p.yView());
+    ASSERT_TRUE(status.ok()) << status.message();
+    expectRight(p, result(p));
+    ASSERT_EQ(api.cuCtxGetCurrent(&current), driver::CuSuccess);
+    EXPECT_EQ(current, hosts);
+  }
+  ASSERT_EQ(api.cuCtxGetCurrent(&current), driver::CuSuccess);
+  EXPECT_EQ(current, hosts);
+  destroy(hosts);
+}
+
+TEST_F(OnDevice, ManyThreadsShareOneKernel) {
+  std::vector<Problem> problems;
+  for (unsigned i = 0; i < 8; ++i)
+    problems.push_back(problem(1024, 640, 7, i));
+  std::vector<std::thread> threads;
+  std::vector<const CompiledKernel *> kernels(problems.size());
+  std::vector<Status> statuses(problems.size());
+  for (size_t i = 0; i < problems.size(); ++i)
+    threads.emplace_back([&, i] {
+      for (int run = 0; run < 20 && statuses[i].ok(); ++run)
+        statuses[i] =
+            problems[i].layer.forward(problems[i].xView(), problems[i].yView());
+      kernels[i] = *problems[i].layer.prepare(DType::F16, 7);
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  for (size_t i = 0; i < problems.size(); ++i) {
+    ASSERT_TRUE(statuses[i].ok()) << statuses[i].message();
+    EXPECT_EQ(kernels[i], kernels[0]) << "compiled more than once";
+    expectRight(problems[i], result(problems[i]));
+  }
+}
+
+TEST_F(OnDevice, TuningChoosesTheFastest) {
+  Problem p = problem(1024, 1024, 16);
+  Result<std::vector<Candidate>> lorax = p.layer.tune(DType::F16, 16);
+  ASSERT_TRUE(lorax.ok()) << lorax.status().message();
+  EXPECT_GE(lorax->size(), 6u); // BLOCK_M cut to 16 makes some equal
+  EXPECT_LE(lorax->size(), 8u);
+  for (size_t i = 1; i < lorax->size(); ++i)
+    EXPECT_LE((*lorax)[i - 1].time.median, (*lorax)[i].time.median);
+  EXPECT_EQ((*p.layer.prepare(DType::F16, 16))->config, (*lorax)[0].config);
+  ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
+  expectRight(p, result(p));
+
+  // What does not fit the device loses.
+  Result<std::vector<Candidate>> given =
+      p.layer.tune(DType::F16, 16,
+                   {"BLOCK_M=128 BLOCK_N=256 BLOCK_K=256 warps=8",
+                    "BLOCK_M=16 BLOCK_N=64 BLOCK_K=64 warps=4"});
+  ASSERT_TRUE(given.ok()) << given.status().message();
+  EXPECT_TRUE((*given)[0].status.ok());
+  EXPECT_NE((*given)[0].config.find("BLOCK_K=64"), std::string::npos);
+}
+
+TEST_F(OnDevice, MissingDeviceIsNamed) {
+  std::mt19937 random(1);
+  model::Layer model =
+      randomLayer(random, 4, 32, 64, 64, Groups::None, /*bias=*/false);
+  QuantLinearOptions options;
+  options.device = "cuda:99";
+  Result<QuantLinear> layer =
+      QuantLinear::create(arraysOf(model, false), options);
+  ASSERT_FALSE(layer.ok());
+  EXPECT_NE(layer.status().message().find("no CUDA device 99"),
+            std::string::npos)
+      << layer.status().message();
+}
+
+} // namespace
