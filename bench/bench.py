@@ -101,7 +101,7 @@ class Triton:
             self.config = config
             try:
                 self.call(0, x, y)
-                us = time_calls(self, x, y, replays=3)[0]
+                us = time_calls(self, x, y, replays=(2, 3))[0]
             except (RuntimeError, seed.triton.runtime.errors.OutOfResources):
                 continue  # does not fit the device
             if us < best:
@@ -137,8 +137,11 @@ class Cublas:
         pass
 
 
-def time_calls(peer, x, y, replays=11):
-    """Median, p10 and p90 of a call in microseconds, weights out of L2."""
+def time_calls(peer, x, y, budget=0.3, replays=(5, 25)):
+    """Median, p10 and p90 of a call in microseconds, weights out of L2.
+
+    Replays for about `budget` seconds, but as often as `replays` bounds.
+    """
     calls = max(20, len(peer.layers))
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
@@ -148,15 +151,15 @@ def time_calls(peer, x, y, replays=11):
     with torch.cuda.graph(graph, stream=stream):
         for i in range(calls):
             peer.call(i, x, y)
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     times = []
-    for i in range(replays + 1):
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    graph.replay()  # warms up
+    while len(times) < replays[0] or (len(times) < replays[1] and sum(times) * calls < budget * 1e6):
         begin.record()
         graph.replay()
         end.record()
         end.synchronize()
-        if i:  # the first warms up
-            times.append(begin.elapsed_time(end) * 1e3 / calls)
+        times.append(begin.elapsed_time(end) * 1e3 / calls)
     times.sort()
     at = lambda share: times[round(share * (len(times) - 1))]
     return at(0.5), at(0.1), at(0.9)
@@ -216,6 +219,9 @@ def main():
     driver = subprocess.run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
                             capture_output=True, text=True).stdout.split("\n")[0]
     points, wrong = [], 0
+    result = {"device": torch.cuda.get_device_name(), "driver": driver,
+              "date": datetime.date.today().isoformat(), "commit": commit,
+              "command": " ".join(["bench/bench.py", *sys.argv[1:]]), "points": points}
     # IEEE sums: cuBLAS may otherwise add in fp16.
     torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
@@ -251,14 +257,11 @@ def main():
             peer.close()
         del peers, layers, rounded, exact
         torch.cuda.empty_cache()
-    result = {"device": torch.cuda.get_device_name(), "driver": driver,
-              "date": datetime.date.today().isoformat(), "commit": commit,
-              "command": " ".join(["bench/bench.py", *sys.argv[1:]]), "points": points}
-    text = json.dumps(result, indent=1) + "\n"
+        # After every shape, so that a run that is cut short leaves something.
+        if options.out != "-":
+            pathlib.Path(options.out).write_text(json.dumps(result, indent=1) + "\n")
     if options.out == "-":
-        print(text, end="")
-    else:
-        pathlib.Path(options.out).write_text(text)
+        print(json.dumps(result, indent=1))
     return 1 if wrong else 0
 
 
