@@ -8,7 +8,6 @@
 #include "nibble/Compiler.h"
 #include "Target/Guard.h"
 #include "llvm/Support/ErrorHandling.h"
-#include <algorithm>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -125,26 +124,6 @@ TEST(Compiler, EqualRequestsGiveEqualCode) {
     EXPECT_FALSE(codes[0].empty());
     for (const std::string &code : codes)
       EXPECT_EQ(code, codes[0]);
-  }
-}
-
-/// The best of some tries: other processes use this machine too.
-TEST(Compiler, CompilesFast) {
-  for (auto [target, limit] :
-       {std::pair("sm_80", 100.0), std::pair("host", 150.0)}) {
-    double best = 1e9;
-    for (int i = 0; i < 25 && best >= limit; ++i) {
-      Result<CompiledKernel> kernel = compile(ordinary(target));
-      ASSERT_TRUE(kernel.ok());
-      double sum = 0;
-      for (const auto &[stage, milliseconds] : kernel->milliseconds)
-        sum += milliseconds;
-      best = std::min(best, sum);
-    }
-    std::printf("%s: %.1f ms\n", target, best);
-#if defined(__OPTIMIZE__) && !__has_feature(address_sanitizer)
-    EXPECT_LT(best, limit);
-#endif
   }
 }
 
