@@ -107,6 +107,10 @@ TEST_F(OnDevice, SweepBySimt2) { sweep(2, device, "simt"); }
 TEST_F(OnDevice, SweepBySimt4) { sweep(4, device, "simt"); }
 TEST_F(OnDevice, SweepBySimt8) { sweep(8, device, "simt"); }
 
+// For compute-sanitizer, under which the whole sweep takes too long.
+TEST_F(OnDevice, ReducedSweepByMma) { sweep(4, device, "mma", true); }
+TEST_F(OnDevice, ReducedSweepBySimt) { sweep(4, device, "simt", true); }
+
 TEST_F(OnDevice, SameBitsFromRunToRun) {
   for (int64_t rows : {1, 16, 100, 300, 1000}) {
     Problem p = problem(1024, 768, rows);
