@@ -45,8 +45,8 @@ struct CompileRequest {
   std::string config;
   /// One of targetNames().
   std::string target = "host";
-  /// auto, host, simt or mma. auto takes host on the host, and on a GPU mma
-  /// where it matches, else simt.
+  /// auto, host, simt, mma or mma_packed. auto takes host on the host, and on
+  /// a GPU mma_packed for packed weights, else mma where it matches, else simt.
   std::string schedule = "auto";
 };
 
@@ -66,6 +66,9 @@ struct CompiledKernel {
   int threads = 0;
   /// Dynamic shared memory of a program on a GPU, in bytes.
   int64_t sharedBytes = 0;
+  /// True if the kernel waits by itself for the one before it on its stream,
+  /// and may be launched while that still runs.
+  bool overlaps = false;
   /// PTX, or the bytes of an object file.
   std::string code;
   /// Milliseconds of each stage, in order.

@@ -168,6 +168,7 @@ Status Compilation::describe() {
     if (auto bytes =
             function->getAttrOfType<mlir::IntegerAttr>(sharedBytesAttrName))
       kernel.sharedBytes = bytes.getInt();
+    kernel.overlaps = function->hasAttr(overlapAttrName);
     return Status();
   }
   return Status(ErrorCode::Internal, "no function was scheduled");

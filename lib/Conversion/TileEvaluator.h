@@ -102,10 +102,16 @@ public:
   /// The value of `extent`, an expression over sizes.
   mlir::Value sizeValue(ir::ExtentAttr extent);
 
-private:
+  /// The words of a launch that belong to a matrix; strides that it lacks are
+  /// null.
   struct Matrix {
     mlir::Value address, rowStride, columnStride;
   };
+  const Matrix &matrix(mlir::Value argument) const {
+    return matrices[mlir::cast<mlir::BlockArgument>(argument).getArgNumber()];
+  }
+
+private:
   /// One coordinate of an access: where in the matrix an element lies along a
   /// dimension, and whether it is inside (null: always).
   struct Coordinate {
