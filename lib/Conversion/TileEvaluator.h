@@ -136,6 +136,9 @@ private:
                                       const Position &column, int lanes);
   mlir::FailureOr<mlir::Value> pack(ir::PackOp op, const Position &row,
                                     const Position &column, int lanes);
+  mlir::FailureOr<mlir::Value> packFragments(ir::PackFragmentsOp op,
+                                             const Position &row,
+                                             const Position &column);
   /// i32 codes as i16.
   mlir::Value narrow(mlir::Value words);
   /// A vector of i16 codes as i32 that hold two each; other codes as they are.

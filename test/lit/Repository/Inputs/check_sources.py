@@ -11,14 +11,15 @@ import sys
 SUPPORT = "llvm/Support"
 MAY_INCLUDE = {
     "Support": {SUPPORT},
+    "Layout": {"Support"},
     "Driver": {"Support"},
     "Nibble": {"mlir", "llvm"},
     "Transforms": {"Nibble", "mlir", "llvm"},
-    "Conversion": {"Transforms", "Nibble", "mlir", "llvm"},
+    "Conversion": {"Transforms", "Layout", "Nibble", "mlir", "llvm"},
     "Target": {"mlir", "llvm"},
     "Compiler": {"Conversion", "Transforms", "Target", "Nibble", "Support", "mlir", "llvm"},
     "Jit": {"Transforms", "Target", "Driver", "Support", SUPPORT},
-    "Model": {"Support", SUPPORT},
+    "Model": {"Support", "Layout", SUPPORT},
     "API": {"Jit", "Model", "Driver", "Target", "Transforms", "Support", SUPPORT},
 }
 
