@@ -68,7 +68,9 @@ struct CompiledKernel {
   int64_t sharedBytes = 0;
   /// PTX, or the bytes of an object file.
   std::string code;
-  /// Milliseconds of each stage, in order.
+  /// `compiled`, `cache` (from disk) or the name of a file of kernels.
+  std::string origin = "compiled";
+  /// Milliseconds of each stage, in order; empty if it was not compiled now.
   std::vector<std::pair<std::string, double>> milliseconds;
 };
 
@@ -84,6 +86,13 @@ NIBBLE_EXPORT Result<std::string> emit(const CompileRequest &request,
 /// The stages for `target`, each with a line of description.
 NIBBLE_EXPORT std::vector<std::pair<std::string, std::string>>
 stageNames(std::string_view target);
+
+/// The name of this compiler: a digest of its sources and of LLVM's version.
+NIBBLE_EXPORT std::string_view compilerBuild();
+
+/// The name of what `request` compiles to: a digest of every input of the code,
+/// this compiler among them. Errors as in compile(), but the text is not read.
+NIBBLE_EXPORT Result<std::string> requestKey(const CompileRequest &request);
 
 /// The targets: sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a, host.
 NIBBLE_EXPORT std::vector<std::string> targetNames();

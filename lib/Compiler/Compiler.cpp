@@ -11,6 +11,7 @@
 #include "nibble/Compiler.h"
 #include "Compiler/ContextPool.h"
 #include "Compiler/Pipeline.h"
+#include "Compiler/RequestKey.h"
 #include "Conversion/Interface.h"
 #include "Conversion/Schedule.h"
 #include "Nibble/Nibble.h"
@@ -101,20 +102,16 @@ void Compilation::finish(const char *stage) {
 }
 
 Status Compilation::parse(mlir::MLIRContext &context) {
-  llvm::StringRef source = request.text, sourceName = request.textName;
+  llvm::StringRef source = kernelText(request);
   if (source.empty()) {
     std::string names;
-    for (const auto &[name, embedded] : embeddedKernels()) {
+    for (const auto &[name, embedded] : embeddedKernels())
       names += (names.empty() ? "" : ", ") + name;
-      if (name == request.kernel)
-        source = embedded;
-    }
-    if (source.empty())
-      return Status(ErrorCode::NotFound, "there is no kernel '" +
-                                             request.kernel + "'; nibble has " +
-                                             names);
-    sourceName = request.kernel;
+    return Status(ErrorCode::NotFound, "there is no kernel '" + request.kernel +
+                                           "'; nibble has " + names);
   }
+  llvm::StringRef sourceName =
+      request.text.empty() ? request.kernel : request.textName;
   module = mlir::parseSourceString<mlir::ModuleOp>(
       source, mlir::ParserConfig(&context), sourceName);
   if (!module)

@@ -10,6 +10,7 @@
 #include "Jit/ThreadPool.h"
 #include "llvm/Support/Threading.h"
 #include <algorithm>
+#include <pthread.h>
 
 using namespace nibble;
 
@@ -42,8 +43,23 @@ ThreadPool::~ThreadPool() {
 ThreadPool &ThreadPool::shared() {
   // Never destroyed: joining threads while a process or library goes away
   // can hang.
-  static auto *pool = new ThreadPool(
-      llvm::heavyweight_hardware_concurrency().compute_thread_count());
+  static std::atomic<ThreadPool *> pool = nullptr;
+  static std::mutex mutex;
+  if (ThreadPool *found = pool.load(std::memory_order_acquire))
+    return *found;
+  // A forked process has none of the workers, and makes a pool of its own.
+  static std::once_flag once;
+  std::call_once(once, [] {
+    pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); },
+                   [] {
+                     pool = nullptr;
+                     mutex.unlock();
+                   });
+  });
+  std::lock_guard lock(mutex);
+  if (!pool)
+    pool = new ThreadPool(
+        llvm::heavyweight_hardware_concurrency().compute_thread_count());
   return *pool;
 }
 

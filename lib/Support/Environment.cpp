@@ -12,13 +12,11 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Path.h"
 #include <cstdlib>
-#include <optional>
 
 using namespace nibble;
 using namespace llvm;
 
-/// Bytes written as `1048576`, `512K`, `100M` or `2G`.
-static std::optional<uint64_t> readBytes(StringRef text) {
+std::optional<uint64_t> nibble::readBytes(StringRef text) {
   unsigned shift = StringSwitch<unsigned>(text.take_back(1).upper())
                        .Case("K", 10)
                        .Case("M", 20)

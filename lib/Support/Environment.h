@@ -14,10 +14,14 @@
 #include "Support/Log.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace nibble {
+
+/// Bytes written as `1048576`, `512K`, `100M` or `2G`.
+std::optional<uint64_t> readBytes(llvm::StringRef text);
 
 /// What the environment asks for.
 struct Environment {
