@@ -31,8 +31,8 @@ std::string_view nibble::kernelText(const CompileRequest &request) {
   return {};
 }
 
-static Result<std::string> keyOf(const CompileRequest &request,
-                                 std::string_view compiler) {
+Result<std::string> nibble::requestDigest(const CompileRequest &request,
+                                          std::string_view compiler) {
   Result<KernelConfig> config = KernelConfig::parse(request.config);
   if (!config.ok())
     return config.status();
@@ -47,5 +47,5 @@ static Result<std::string> keyOf(const CompileRequest &request,
 }
 
 Result<std::string> nibble::requestKey(const CompileRequest &request) {
-  return keyOf(request, compilerBuild());
+  return requestDigest(request, compilerBuild());
 }

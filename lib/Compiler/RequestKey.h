@@ -18,6 +18,10 @@ namespace nibble {
 /// empty if there is none of that name.
 std::string_view kernelText(const CompileRequest &request);
 
+/// The digest of every input of the code that `compiler` makes for `request`.
+Result<std::string> requestDigest(const CompileRequest &request,
+                                  std::string_view compiler);
+
 } // namespace nibble
 
 #endif // NIBBLE_COMPILER_REQUESTKEY_H

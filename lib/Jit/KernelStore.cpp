@@ -18,6 +18,8 @@ using namespace nibble;
 Result<CompiledKernel> nibble::findKernel(DiskCache &cache,
                                           const std::string &key,
                                           const CompileRequest &request) {
+  if (isInspected(request))
+    return compile(request);
   if (std::optional<FiledEntry> filed = findInKernelFiles(key)) {
     Result<CompiledKernel> kernel =
         fromEntry(std::move(filed->entry), filed->path);

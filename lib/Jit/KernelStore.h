@@ -18,7 +18,8 @@
 
 namespace nibble {
 
-/// The kernel for `request`, whose key is `key`. Errors as in compile().
+/// The kernel for `request`, whose key is `key`. A request that is inspected
+/// (see isInspected) is compiled, and kept nowhere. Errors as in compile().
 Result<CompiledKernel> findKernel(DiskCache &cache, const std::string &key,
                                   const CompileRequest &request);
 

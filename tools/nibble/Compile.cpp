@@ -48,6 +48,12 @@ static cl::opt<std::string> stage(
     cl::value_desc("stage"),
     cl::desc("parse, specialise, schedule, lower, llvm, optimise, ptx (on "
              "the host: asm); default: the last"));
+static cl::opt<std::string> printAfter(
+    "print-after", cl::sub(tool::compileCommand), cl::cat(tool::category),
+    cl::value_desc("pass"),
+    cl::desc("Instead of a stage, print what a pass of MLIR or of LLVM's "
+             "optimiser leaves, such as cse or instcombine; a wrong name lists "
+             "them"));
 static cl::opt<std::string> output("o", cl::sub(tool::compileCommand),
                                    cl::cat(tool::category), cl::init("-"),
                                    cl::value_desc("file"),
@@ -109,7 +115,9 @@ Status tool::runCompile() {
     }
     errs() << format("%-12s %8.2f ms\n", "all", total);
   }
-  Result<std::string> text = emit(request, stage);
+  Result<std::string> text = printAfter.empty()
+                                 ? emit(request, stage)
+                                 : emitAfter(request, printAfter);
   if (!text.ok())
     return text.status();
   return writeOutput(output, *text);
