@@ -101,9 +101,11 @@ void CodeGen::optimise(
   llvm::CGSCCAnalysisManager callGraph;
   llvm::ModuleAnalysisManager modules;
   llvm::PipelineTuningOptions tuning;
-  // Schedules have vectorised; another attempt costs time and finds nothing.
+  // Schedules have vectorised and unrolled; another attempt costs time and
+  // finds nothing. (A loop that asks to be unrolled still is.)
   tuning.LoopVectorization = false;
   tuning.SLPVectorization = false;
+  tuning.LoopUnrolling = false;
   llvm::PassInstrumentationCallbacks callbacks;
   if (report)
     callbacks.registerAfterPassCallback(
