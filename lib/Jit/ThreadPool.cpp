@@ -18,6 +18,9 @@ using namespace nibble;
 /// come one after the other, and waking a thread takes as long.
 static constexpr int turnsBeforeSleep = 2000;
 
+/// The parts of ThreadPool::state.
+static constexpr uint64_t oneJob = 1 << 16, open = 1 << 15, joined = open - 1;
+
 static void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -33,7 +36,7 @@ ThreadPool::~ThreadPool() {
   {
     std::lock_guard lock(sleepMutex);
     stopping = true;
-    ++generation;
+    state += oneJob;
   }
   wake.notify_all();
   for (std::thread &worker : workers)
@@ -73,19 +76,25 @@ void ThreadPool::takeRanges() {
 }
 
 void ThreadPool::work() {
-  uint64_t seen = 0;
+  uint64_t now = 0;
   while (true) {
-    for (int turn = 0; turn < turnsBeforeSleep && generation == seen; ++turn)
+    auto unchanged = [&, seen = now / oneJob] {
+      return (now = state) / oneJob == seen;
+    };
+    for (int turn = 0; turn < turnsBeforeSleep && unchanged(); ++turn)
       relax();
-    if (generation == seen) {
+    if (unchanged()) {
       std::unique_lock lock(sleepMutex);
-      wake.wait(lock, [&] { return generation != seen; });
+      wake.wait(lock, [&] { return !unchanged(); });
     }
-    seen = generation;
     if (stopping)
       return;
-    takeRanges();
-    --running;
+    while (now & open)
+      if (state.compare_exchange_weak(now, now + 1)) {
+        takeRanges();
+        --state;
+        break;
+      }
   }
 }
 
@@ -101,13 +110,13 @@ void ThreadPool::run(int64_t jobCount, Body jobBody) {
   // A few ranges a thread, so that one that is held up does not hold up all.
   step = std::max<int64_t>(1, jobCount / (4 * (workers.size() + 1)));
   next = 0;
-  running = static_cast<unsigned>(workers.size());
   {
     std::lock_guard lock(sleepMutex);
-    ++generation;
+    state += oneJob + open;
   }
   wake.notify_all();
   takeRanges();
-  while (running != 0)
+  state -= open;
+  while (state & joined)
     relax();
 }
