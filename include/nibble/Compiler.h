@@ -71,7 +71,9 @@ struct CompiledKernel {
   bool overlaps = false;
   /// PTX, or the bytes of an object file.
   std::string code;
-  /// Milliseconds of each stage, in order.
+  /// `compiled`, `cache` (from disk) or the name of a file of kernels.
+  std::string origin = "compiled";
+  /// Milliseconds of each stage, in order; empty if it was not compiled now.
   std::vector<std::pair<std::string, double>> milliseconds;
 };
 
@@ -84,9 +86,27 @@ NIBBLE_EXPORT Result<CompiledKernel> compile(const CompileRequest &request);
 NIBBLE_EXPORT Result<std::string> emit(const CompileRequest &request,
                                        std::string_view stage);
 
+/// The text that pass `pass` of MLIR or LLVM leaves, each time it runs, by the
+/// name that nibble-opt or opt knows it by (`nibble-schedule-mma`, `cse`,
+/// `instcombine`). InvalidArgument, with those that run, if it never does.
+NIBBLE_EXPORT Result<std::string> emitAfter(const CompileRequest &request,
+                                            std::string_view pass);
+
 /// The stages for `target`, each with a line of description.
 NIBBLE_EXPORT std::vector<std::pair<std::string, std::string>>
 stageNames(std::string_view target);
+
+/// The name of this compiler: a digest of its sources and of LLVM's version.
+NIBBLE_EXPORT std::string_view compilerBuild();
+
+/// The name of what `request` compiles to: a digest of every input of the code,
+/// this compiler among them. Errors as in compile(), but the text is not read.
+NIBBLE_EXPORT Result<std::string> requestKey(const CompileRequest &request);
+
+/// True if the environment asks to see or to change a stage of `request`
+/// (docs/environment.md): it has to be compiled, and what comes out is not what
+/// its key names.
+NIBBLE_EXPORT bool isInspected(const CompileRequest &request);
 
 /// The targets: sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a, host.
 NIBBLE_EXPORT std::vector<std::string> targetNames();

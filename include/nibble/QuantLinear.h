@@ -17,8 +17,9 @@
 //       TensorView::dense(y, DType::F16, {batch, tokens,
 //       layer->outFeatures()}));
 //
-// A kernel is compiled when a layer first needs it, once in a process for all
-// layers of the same kind; prepare() does so ahead of the first call.
+// A kernel is compiled when a layer first needs it, once for all layers of the
+// same kind, and kept on disk for the next process (docs/environment.md);
+// prepare() does so ahead of the first call.
 //
 //===----------------------------------------------------------------------===//
 

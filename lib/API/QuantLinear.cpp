@@ -349,11 +349,7 @@ Result<const LoadedKernel *> QuantLinear::State::makeDenseKernel(DType type) {
   auto &slot = denseKernels[static_cast<int>(type)];
   if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
     return found;
-  CompileRequest request;
-  request.kernel = "make_dense";
-  request.config = std::string("BLOCK_M=1 BLOCK_K=1024 X=") + dtypeName(type);
-  request.target = target;
-  return findKernel(slot, mutex, owned, request, device);
+  return findKernel(slot, mutex, owned, makeDenseRequest(type, target), device);
 }
 
 Result<const LoadedKernel *> QuantLinear::State::kernelForDense(DType type,

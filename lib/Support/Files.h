@@ -21,6 +21,12 @@ namespace nibble {
 Status writeFile(const std::string &path,
                  llvm::ArrayRef<std::string_view> parts);
 
+/// Writes file `path` from within any process: all or nothing, with the bytes
+/// on the disk before the name appears. Unlike writeFile it changes nothing of
+/// the process, such as its signal handlers, so that a writer that dies leaves
+/// `path`.tmp-... behind.
+Status installFile(const std::string &path, std::string_view bytes);
+
 /// The content of file `path`.
 Result<std::string> readFile(const std::string &path);
 

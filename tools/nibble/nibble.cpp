@@ -34,6 +34,7 @@ struct Command {
 
 int main(int argc, char **argv) {
   const Command commands[] = {
+      {tool::cacheCommand, tool::runCache},
       {tool::compileCommand, tool::runCompile},
       {tool::inspectCommand, tool::runInspect},
       {tool::quantizeCommand, tool::runQuantize},

@@ -53,7 +53,7 @@ def main():
                 allowed = MAY_INCLUDE[layer] | {layer, "nibble"}
                 if "llvm" in allowed:
                     allowed = allowed | {SUPPORT}
-                if include == "EmbeddedKernels.inc" or what in allowed:
+                if include in ("EmbeddedKernels.inc", "BuildId.inc") or what in allowed:
                     continue
                 problems.append(f"{where}: includes {include}")
     print("\n".join(problems))
