@@ -11,6 +11,7 @@
 #include "nibble/Compiler.h"
 #include "Compiler/ContextPool.h"
 #include "Compiler/Pipeline.h"
+#include "Compiler/TextBounds.h"
 #include "Conversion/Interface.h"
 #include "Conversion/Schedule.h"
 #include "Nibble/Nibble.h"
@@ -115,6 +116,8 @@ Status Compilation::parse(mlir::MLIRContext &context) {
                                              names);
     sourceName = request.kernel;
   }
+  if (Status status = checkTextBounds(source, sourceName); !status.ok())
+    return status;
   module = mlir::parseSourceString<mlir::ModuleOp>(
       source, mlir::ParserConfig(&context), sourceName);
   if (!module)
@@ -192,9 +195,7 @@ Status Compilation::run(mlir::MLIRContext &context, std::string_view until) {
           return;
         print(diagnostic, "error");
         for (mlir::Diagnostic &note : diagnostic.getNotes())
-          // The operation as text is for the compiler's own developers.
-          if (!llvm::StringRef(note.str()).starts_with("see current operation"))
-            print(note, "note");
+          print(note, "note");
       });
   last = std::chrono::steady_clock::now();
   Status status = parse(context);
