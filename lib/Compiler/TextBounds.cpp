@@ -87,8 +87,8 @@ private:
   void skipString() {
     rest = rest.drop_front();
     while (!rest.empty() && rest.front() != '"')
-      rest = rest.drop_front(rest.front() == '\\' ? 2 : 1);
-    rest = rest.drop_front(rest.empty() ? 0 : 1);
+      rest = rest.substr(rest.front() == '\\' ? 2 : 1);
+    rest = rest.substr(1);
   }
 
   /// A type or attribute: the use of an alias, its definition, or one that
