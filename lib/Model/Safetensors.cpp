@@ -9,6 +9,7 @@
 
 #include "Model/Safetensors.h"
 #include "Model/Json.h"
+#include "Support/OutOfMemory.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -180,10 +181,12 @@ Status FileBytes::read(MutableArrayRef<uint8_t> into) const {
 }
 
 Result<std::vector<uint8_t>> FileBytes::read() const {
-  std::vector<uint8_t> bytes(count);
-  if (Status status = read(bytes); !status.ok())
-    return status;
-  return bytes;
+  return catchOutOfMemory([&]() -> Result<std::vector<uint8_t>> {
+    std::vector<uint8_t> bytes(count);
+    if (Status status = read(bytes); !status.ok())
+      return status;
+    return bytes;
+  });
 }
 
 //===----------------------------------------------------------------------===//
