@@ -13,6 +13,7 @@
 #include "Compiler/Inspection.h"
 #include "Compiler/Pipeline.h"
 #include "Compiler/RequestKey.h"
+#include "Compiler/TextBounds.h"
 #include "Conversion/Interface.h"
 #include "Conversion/Schedule.h"
 #include "Nibble/Nibble.h"
@@ -174,6 +175,8 @@ Status Compilation::parse(mlir::MLIRContext &context) {
   }
   llvm::StringRef sourceName =
       request.text.empty() ? request.kernel : request.textName;
+  if (Status status = checkTextBounds(source, sourceName); !status.ok())
+    return status;
   module = mlir::parseSourceString<mlir::ModuleOp>(
       source, mlir::ParserConfig(&context), sourceName);
   if (!module)
@@ -252,9 +255,7 @@ Status Compilation::run(mlir::MLIRContext &context, const Until &until) {
           return;
         print(diagnostic, "error");
         for (mlir::Diagnostic &note : diagnostic.getNotes())
-          // The operation as text is for the compiler's own developers.
-          if (!llvm::StringRef(note.str()).starts_with("see current operation"))
-            print(note, "note");
+          print(note, "note");
       });
   last = std::chrono::steady_clock::now();
   Status status = parse(context);

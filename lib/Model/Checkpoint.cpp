@@ -9,7 +9,6 @@
 
 #include "Model/Checkpoint.h"
 #include "llvm/ADT/StringExtras.h"
-#include <cstring>
 
 using namespace nibble;
 using namespace nibble::model;
@@ -45,38 +44,30 @@ std::vector<std::string> Checkpoint::layerNames() const {
   return names;
 }
 
-/// Copies `tensor`, which must have the dtype `dtype` and `rank` extents.
+static std::string spelled(llvm::ArrayRef<int64_t> shape) {
+  std::string text = "[";
+  for (int64_t extent : shape)
+    text += (text.size() == 1 ? "" : ", ") + std::to_string(extent);
+  return text + "]";
+}
+
+/// Reads `tensor`, which must have the dtype `dtype` and the shape `expected`.
 template <typename T>
-static Status copy(const std::string &name, const FileTensor *tensor,
-                   const char *dtype, size_t rank, std::vector<T> &into) {
+static Status read(const std::string &name, const FileTensor *tensor,
+                   const char *dtype, llvm::ArrayRef<int64_t> expected,
+                   std::vector<T> &into) {
   if (!tensor)
     return Status(ErrorCode::NotFound, "tensor '" + name + "' is missing");
   if (tensor->dtype != dtype)
     return Status(ErrorCode::Unsupported, "tensor '" + name + "' has dtype " +
                                               tensor->dtype + ", expected " +
                                               dtype);
-  if (tensor->shape.size() != rank)
-    return invalid("tensor '" + name + "' has " +
-                   std::to_string(tensor->shape.size()) +
-                   " extents, expected " + std::to_string(rank));
+  if (llvm::ArrayRef(tensor->shape) != expected)
+    return invalid("tensor '" + name + "' has shape " + spelled(tensor->shape) +
+                   ", expected " + spelled(expected));
   into.resize(tensor->bytes.size() / sizeof(T));
-  if (!into.empty())
-    std::memcpy(into.data(), tensor->bytes.data(), into.size() * sizeof(T));
-  return Status();
-}
-
-static Status checkShape(const std::string &name, const FileTensor &tensor,
-                         llvm::ArrayRef<int64_t> expected) {
-  if (llvm::ArrayRef(tensor.shape) == expected)
-    return Status();
-  auto spelled = [](llvm::ArrayRef<int64_t> shape) {
-    std::string text;
-    for (int64_t extent : shape)
-      text += (text.empty() ? "[" : ", ") + std::to_string(extent);
-    return text + "]";
-  };
-  return invalid("tensor '" + name + "' has shape " + spelled(tensor.shape) +
-                 ", expected " + spelled(expected));
+  return tensor->bytes.read(
+      {reinterpret_cast<uint8_t *>(into.data()), into.size() * sizeof(T)});
 }
 
 /// Which format symmetric zero points give away; nothing if they do not.
@@ -121,20 +112,17 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
   if (!settings.ok())
     return settings.status();
 
-  Layer layer;
-  Status status = copy(tensorName("qweight"), qweight, "I32", 2, layer.qweight);
-  if (status.ok())
-    status = copy(tensorName("qzeros"), find("qzeros"), "I32", 2, layer.qzeros);
-  if (status.ok())
-    status = copy(tensorName("scales"), find("scales"), "F16", 2, layer.scales);
-  if (!status.ok())
-    return status;
   if (settings->bits != 2 && settings->bits != 4 && settings->bits != 8)
     return Status(ErrorCode::Unsupported, "layer '" + name + "' has " +
                                               std::to_string(settings->bits) +
                                               " bits; nibble takes 2, 4 and 8");
+  Layer layer;
   layer.bits = static_cast<int>(settings->bits);
   int64_t perWord = codesPerWord(layer.bits);
+  if (qweight->shape.size() != 2)
+    return invalid("tensor '" + tensorName("qweight") + "' has shape " +
+                   spelled(qweight->shape) + ", expected [K / " +
+                   std::to_string(perWord) + ", N]");
   layer.outFeatures = qweight->shape[1];
   if (__builtin_mul_overflow(qweight->shape[0], perWord, &layer.inFeatures))
     return invalid("tensor '" + tensorName("qweight") +
@@ -146,26 +134,25 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
     return Status(ErrorCode::InvalidFile,
                   "layer '" + name + "': " + groupSize.status().message());
   layer.groups = layer.inFeatures / *groupSize;
-  status = checkShape(tensorName("qzeros"), *find("qzeros"),
-                      {layer.groups, layer.outFeatures / perWord});
+  auto readPart = [&](const char *part, const char *dtype,
+                      llvm::ArrayRef<int64_t> expected, auto &into) {
+    return read(tensorName(part), find(part), dtype, expected, into);
+  };
+  Status status = readPart("qweight", "I32", qweight->shape, layer.qweight);
   if (status.ok())
-    status = checkShape(tensorName("scales"), *find("scales"),
-                        {layer.groups, layer.outFeatures});
-  if (status.ok() && find("g_idx")) {
-    status = copy(tensorName("g_idx"), find("g_idx"), "I32", 1, layer.gIdx);
-    if (status.ok())
-      status =
-          checkShape(tensorName("g_idx"), *find("g_idx"), {layer.inFeatures});
-  } else if (status.ok()) {
+    status =
+        readPart("qzeros", "I32", {layer.groups, layer.outFeatures / perWord},
+                 layer.qzeros);
+  if (status.ok())
+    status = readPart("scales", "F16", {layer.groups, layer.outFeatures},
+                      layer.scales);
+  if (status.ok() && find("g_idx"))
+    status = readPart("g_idx", "I32", {layer.inFeatures}, layer.gIdx);
+  else if (status.ok())
     for (int64_t k = 0; k < layer.inFeatures; ++k)
       layer.gIdx.push_back(static_cast<int32_t>(k / *groupSize));
-  }
-  if (status.ok() && find("bias")) {
-    status = copy(tensorName("bias"), find("bias"), "F16", 1, layer.bias);
-    if (status.ok())
-      status =
-          checkShape(tensorName("bias"), *find("bias"), {layer.outFeatures});
-  }
+  if (status.ok() && find("bias"))
+    status = readPart("bias", "F16", {layer.outFeatures}, layer.bias);
   if (!status.ok())
     return status;
 

@@ -9,8 +9,9 @@
 
 #include "Model/CheckpointConfig.h"
 #include "Model/Json.h"
-#include "Support/Files.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Regex.h"
+#include <cmath>
 #include <filesystem>
 
 using namespace nibble;
@@ -43,7 +44,10 @@ static Status readNumber(const json::Object &object,
   const json::Value *value = firstOf(object, keys, name);
   if (!value)
     return Status();
-  into = value->getAsInteger();
+  // Beyond 2^53, getAsInteger() may convert a double that no integer holds.
+  if (std::optional<double> number = value->getAsNumber();
+      number && std::abs(*number) <= 0x1p53)
+    into = value->getAsInteger();
   return into ? Status() : invalid("'" + name + "' is not a whole number");
 }
 
@@ -65,6 +69,43 @@ static llvm::Regex expression(std::string pattern) {
   return llvm::Regex("^(" + pattern + ")");
 }
 
+/// Refuses what would take LLVM's matcher without bound in time or memory: long
+/// patterns, back-references and repetitions of repetitions, of which it makes
+/// copies.
+static Status checkCost(llvm::StringRef pattern) {
+  auto refuse = [&](const char *why) {
+    return invalid("'dynamic' has a pattern " + std::string(why) + ": '" +
+                   pattern.take_front(100).str() + "'");
+  };
+  if (pattern.size() > 1000)
+    return refuse("of more than 1000 bytes");
+  if (pattern.contains('\0'))
+    return refuse("with a zero byte");
+  uint64_t copies = 1;
+  for (size_t at = 0; at < pattern.size(); ++at) {
+    char next = at + 1 < pattern.size() ? pattern[at + 1] : '\0';
+    if (pattern[at] == '\\') {
+      if (next >= '1' && next <= '9')
+        return refuse("with a back-reference");
+      ++at;
+    } else if (pattern[at] == '{') {
+      // The larger of {n,m}, or of {n} and {n,}; the matcher allows 255.
+      uint64_t most = 1, number = 0;
+      for (char c :
+           pattern.substr(at + 1).take_until([](char c) { return c == '}'; })) {
+        number = llvm::isDigit(c)
+                     ? std::min<uint64_t>(number * 10 + c - '0', 256)
+                     : 0;
+        most = std::max(most, number);
+      }
+      copies *= most;
+      if (copies * pattern.size() > 100'000)
+        return refuse("with too many repetitions");
+    }
+  }
+  return Status();
+}
+
 static Status readRules(const json::Object &object,
                         std::vector<DynamicRule> &rules) {
   std::string name;
@@ -80,6 +121,8 @@ static Status readRules(const json::Object &object,
     rule.skip = pattern.consume_front("-:");
     pattern.consume_front("+:");
     rule.pattern = pattern.str();
+    if (Status status = checkCost(pattern); !status.ok())
+      return status;
     std::string error;
     if (!expression(rule.pattern).isValid(error))
       return invalid("'dynamic' has the pattern '" + rule.pattern +
@@ -150,12 +193,9 @@ Result<CheckpointConfig> CheckpointConfig::read(const std::string &folder) {
     std::string path = (fs::path(folder) / name).string();
     if (!fs::exists(path, error))
       continue;
-    Result<std::string> text = readFile(path);
-    if (!text.ok())
-      return text.status();
-    Result<json::Object> object = parseJsonObject(*text);
+    Result<json::Object> object = readJsonFile(path);
     if (!object.ok())
-      return object.status().withContext(path);
+      return object.status();
     const json::Object *settings = &*object;
     if (name == std::string_view("config.json")) {
       settings = object->getObject("quantization_config");

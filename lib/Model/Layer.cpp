@@ -42,17 +42,19 @@ Result<int64_t> model::checkSizes(int64_t bits, int64_t groupSize,
 }
 
 Status model::checkLayer(Layer &layer) {
-  Result<int64_t> groupSize = checkSizes(layer.bits, layer.groupSize,
-                                         layer.inFeatures, layer.outFeatures);
-  if (!groupSize.ok())
-    return groupSize.status();
-  layer.groupSize = *groupSize;
+  Result<int64_t> allRows =
+      checkSizes(layer.bits, -1, layer.inFeatures, layer.outFeatures);
+  if (!allRows.ok())
+    return allRows.status();
+  if (layer.groupSize == -1)
+    layer.groupSize = *allRows;
+  if (layer.groupSize < 1)
+    return invalid("groupsize is " + text(layer.groupSize) +
+                   "; it must be -1 or positive");
+  if (layer.groups < 1 || layer.groups > layer.inFeatures)
+    return invalid("there are " + text(layer.groups) + " groups for " +
+                   text(layer.inFeatures) + " rows");
   int64_t perWord = codesPerWord(layer.bits);
-  if (layer.groups != layer.inFeatures / layer.groupSize)
-    return invalid("there are " + text(layer.groups) + " groups; groupsize " +
-                   text(layer.groupSize) + " and infeatures " +
-                   text(layer.inFeatures) + " need " +
-                   text(layer.inFeatures / layer.groupSize));
   auto check = [](const char *name, size_t has, int64_t needs) {
     return static_cast<int64_t>(has) == needs
                ? Status()
@@ -77,5 +79,10 @@ Status model::checkLayer(Layer &layer) {
                      "; there are " + text(layer.groups) + " groups");
     layer.actOrder |= layer.gIdx[k] != k / layer.groupSize;
   }
+  int64_t needed = (layer.inFeatures + layer.groupSize - 1) / layer.groupSize;
+  if (!layer.actOrder && layer.groups != needed)
+    return invalid("there are " + text(layer.groups) + " groups; groupsize " +
+                   text(layer.groupSize) + " and infeatures " +
+                   text(layer.inFeatures) + " need " + text(needed));
   return Status();
 }

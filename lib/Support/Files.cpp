@@ -9,10 +9,11 @@
 
 #include "Support/Files.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 #include <csignal>
 #include <pthread.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace nibble;
@@ -98,16 +99,71 @@ Status nibble::installFile(const std::string &path, std::string_view bytes) {
   return Status();
 }
 
-Result<std::string> nibble::readFile(const std::string &path) {
-  // Volatile: read, not mapped, for a mapped file that is cut is a signal.
-  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
-      MemoryBuffer::getFile(path, /*IsText=*/false,
-                            /*RequiresNullTerminator=*/false,
-                            /*IsVolatile=*/true);
-  if (!buffer)
-    return Status(buffer.getError() == std::errc::no_such_file_or_directory
-                      ? ErrorCode::NotFound
-                      : ErrorCode::IoError,
-                  "cannot read '" + path + "': " + buffer.getError().message());
-  return (*buffer)->getBuffer().str();
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+InputFile::InputFile(InputFile &&other) noexcept
+    : name(std::move(other.name)),
+      descriptor(std::exchange(other.descriptor, -1)), bytes(other.bytes) {}
+
+InputFile::~InputFile() {
+  if (descriptor >= 0)
+    ::close(descriptor);
+}
+
+static Status cannotRead(const std::string &path, int error) {
+  return Status(error == ENOENT ? ErrorCode::NotFound : ErrorCode::IoError,
+                "cannot read '" + path +
+                    "': " + std::generic_category().message(error));
+}
+
+Result<InputFile> InputFile::open(const std::string &path) {
+  // Not to wait for the other end of a pipe.
+  InputFile file(path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status;
+  if (file.descriptor < 0 || ::fstat(file.descriptor, &status) != 0)
+    return cannotRead(path, errno);
+  if (!S_ISREG(status.st_mode))
+    return Status(ErrorCode::InvalidFile,
+                  "'" + path + "' is not a regular file");
+  file.bytes = static_cast<uint64_t>(status.st_size);
+  return file;
+}
+
+Status InputFile::read(uint64_t offset, MutableArrayRef<uint8_t> into) const {
+  while (!into.empty()) {
+    ssize_t got = ::pread(descriptor, into.data(), into.size(),
+                          static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return cannotRead(name, errno);
+    if (got == 0)
+      return Status(ErrorCode::IoError,
+                    "'" + name + "' had " + std::to_string(bytes) +
+                        " bytes when it was opened and ends at byte " +
+                        std::to_string(offset) + " now");
+    offset += static_cast<uint64_t>(got);
+    into = into.drop_front(static_cast<size_t>(got));
+  }
+  return Status();
+}
+
+Result<std::string> nibble::readFile(const std::string &path,
+                                     uint64_t maxBytes) {
+  Result<InputFile> file = InputFile::open(path);
+  if (!file.ok())
+    return file.status();
+  if (file->size() > maxBytes)
+    return Status(ErrorCode::InvalidFile,
+                  "'" + path + "' has " + std::to_string(file->size()) +
+                      " bytes, more than the " + std::to_string(maxBytes) +
+                      " that nibble reads of such a file");
+  std::string content(file->size(), '\0');
+  Status status = file->read(
+      0, {reinterpret_cast<uint8_t *>(content.data()), content.size()});
+  if (!status.ok())
+    return status;
+  return content;
 }

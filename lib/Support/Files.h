@@ -4,7 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Files are written to a temporary name beside their own and renamed, so that
-// nobody ever sees half of one.
+// nobody ever sees half of one. Files are read by pread() into owned memory and
+// never mapped: a mapped file that another process cuts short ends this one by
+// SIGBUS, which a library may not catch, and its bytes may change after they
+// were checked.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +16,8 @@
 
 #include "nibble/Status.h"
 #include "llvm/ADT/ArrayRef.h"
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace nibble {
@@ -27,8 +32,33 @@ Status writeFile(const std::string &path,
 /// `path`.tmp-... behind.
 Status installFile(const std::string &path, std::string_view bytes);
 
-/// The content of file `path`.
-Result<std::string> readFile(const std::string &path);
+/// A regular file that is open for reading. Links are followed (caches of
+/// models are made of them); a folder, pipe or device is refused.
+class InputFile {
+public:
+  static Result<InputFile> open(const std::string &path);
+  ~InputFile();
+  InputFile(InputFile &&other) noexcept;
+  InputFile &operator=(InputFile &&) = delete;
+
+  const std::string &path() const { return name; }
+  /// Bytes of the file when it was opened.
+  uint64_t size() const { return bytes; }
+  /// Fills `into` from byte `offset` on; an error if the file has become too
+  /// short for that.
+  Status read(uint64_t offset, llvm::MutableArrayRef<uint8_t> into) const;
+
+private:
+  InputFile(std::string name, int descriptor)
+      : name(std::move(name)), descriptor(descriptor) {}
+  std::string name;
+  int descriptor;
+  uint64_t bytes = 0;
+};
+
+/// The content of file `path`, which may have at most `maxBytes` bytes.
+Result<std::string> readFile(const std::string &path,
+                             uint64_t maxBytes = UINT64_MAX);
 
 } // namespace nibble
 

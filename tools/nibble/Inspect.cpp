@@ -9,8 +9,11 @@
 
 #include "Commands.h"
 #include "Model/Checkpoint.h"
+#include "Support/Half.h"
 #include "Table.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace nibble;
 using namespace nibble::tool;
@@ -25,6 +28,18 @@ static cl::opt<std::string> folder(cl::Positional, cl::Required,
                                    cl::desc("FOLDER"));
 static cl::opt<bool> asJson("json", cl::sub(inspectCommand), cl::cat(category),
                             cl::desc("Print JSON instead of a table"));
+
+/// What is allowed and yet worth a look: scales that are no numbers, which
+/// every output that they touch becomes too.
+static std::string oddScales(const model::Layer &layer) {
+  size_t odd = count_if(layer.scales, [](uint16_t scale) {
+    return !std::isfinite(halfToFloat(scale));
+  });
+  return odd ? std::to_string(odd) + " of " +
+                   std::to_string(layer.scales.size()) +
+                   " scales are infinite or not a number"
+             : "";
+}
 
 Status tool::runInspect() {
   Result<model::Checkpoint> checkpoint = model::Checkpoint::open(folder);
@@ -52,6 +67,7 @@ Status tool::runInspect() {
     int64_t bytes = 4 * (layer->qweight.size() + layer->qzeros.size() +
                          (layer->actOrder ? layer->gIdx.size() : 0)) +
                     2 * (layer->scales.size() + layer->bias.size());
+    std::string odd = oddScales(*layer);
     table.add({name,
                {std::to_string(layer->inFeatures) + " x " +
                     std::to_string(layer->outFeatures),
@@ -61,7 +77,7 @@ Status tool::runInspect() {
                {layer->actOrder ? "yes" : "no", layer->actOrder},
                {layer->bias.empty() ? "no" : "yes", !layer->bias.empty()},
                {fixed(bytes / 1024.0, 1), bytes},
-               {"", nullptr}});
+               odd.empty() ? Cell("", nullptr) : Cell(odd)});
   }
   outs() << (asJson ? table.json() : table.text());
   outs().flush();

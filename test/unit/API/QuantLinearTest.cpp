@@ -222,6 +222,24 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
                  InvalidArgument, "outfeatures is 0");
 }
 
+/// A scale that is no number spoils its own column of y and no other.
+TEST(QuantLinear, ScalesThatAreNoNumbersArePropagated) {
+  Fixture f;
+  ASSERT_TRUE(f.forward({24, 64}, {}, {24, 48}, {}).ok());
+  std::vector<uint16_t> sound = f.y;
+  f.model.scales[5] = 0x7e00;
+  f.model.scales[48 + 9] = 0x7c00; // infinity: some x * code are negative
+  f.layer = *QuantLinear::create(arraysOf(f.model, true));
+  ASSERT_TRUE(f.forward({24, 64}, {}, {24, 48}, {}).ok());
+  for (int64_t m = 0; m < 24; ++m)
+    for (int64_t n = 0; n < 48; ++n) {
+      if (n == 5 || n == 9)
+        EXPECT_FALSE(std::isfinite(halfToFloat(f.y[m * 48 + n])));
+      else
+        EXPECT_EQ(f.y[m * 48 + n], sound[m * 48 + n]);
+    }
+}
+
 TEST(QuantLinear, WeightIsTheCheckpointsOrder) {
   Fixture f;
   TensorView weight = f.layer.weight();

@@ -27,6 +27,7 @@ CompiledKernel compiled(const std::string &target) {
 TEST(KernelRecord, ComesBackWhole) {
   for (const char *target : {"sm_80", "host"}) {
     CompiledKernel kernel = compiled(target);
+    kernel.overlaps = true; // as no kernel of the test is
     Result<CompiledKernel> back = fromEntry(toEntry(kernel), "here");
     ASSERT_TRUE(back.ok()) << back.status().message();
     EXPECT_EQ(back->name, kernel.name);
@@ -37,6 +38,7 @@ TEST(KernelRecord, ComesBackWhole) {
     EXPECT_TRUE(back->interface == kernel.interface);
     EXPECT_EQ(back->threads, kernel.threads);
     EXPECT_EQ(back->sharedBytes, kernel.sharedBytes);
+    EXPECT_EQ(back->overlaps, kernel.overlaps);
     EXPECT_EQ(back->code, kernel.code);
     EXPECT_EQ(back->origin, "here");
   }

@@ -101,6 +101,16 @@ TEST(CheckpointConfig, ErrorsNameTheKey) {
       {R"({"bits": 4, "dynamic": {"a": {"bits": "x"}}})", "'bits' is not",
        ErrorCode::InvalidFile},
       {R"({"bits": 4, "bits": 8})", "given twice", ErrorCode::InvalidFile},
+      {R"({"bits": 9223372036854775807.0})", "'bits' is not a whole number",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 1e999})", "'bits' is not a whole number",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"(a{255}){255}{255}": {}}})",
+       "a pattern with too many repetitions", ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"(a*)\\1": {}}})",
+       "a pattern with a back-reference", ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"a\u0000b": {}}})",
+       "a pattern with a zero byte", ErrorCode::InvalidFile},
   };
   for (const auto &each : cases) {
     Result<CheckpointConfig> config = read(each.text);
@@ -111,6 +121,26 @@ TEST(CheckpointConfig, ErrorsNameTheKey) {
     EXPECT_NE(config.status().message().find("quantize_config.json"),
               std::string::npos);
   }
+}
+
+TEST(CheckpointConfig, RefusesLongPatterns) {
+  Status status = read(R"({"bits": 4, "dynamic": {")" + std::string(1001, '(') +
+                       R"(": {}}})")
+                      .status();
+  EXPECT_NE(status.message().find("a pattern of more than 1000 bytes"),
+            std::string::npos)
+      << status.message();
+}
+
+TEST(CheckpointConfig, RefusesFilesTooLarge) {
+  Folder folder;
+  folder.write("config.json", "{");
+  fs::resize_file(folder.path / "config.json", 100'000'001); // a hole
+  Status status = CheckpointConfig::read(folder.path.string()).status();
+  EXPECT_EQ(status.code(), ErrorCode::InvalidFile);
+  EXPECT_NE(status.message().find("has 100000001 bytes, more than the"),
+            std::string::npos)
+      << status.message();
 }
 
 TEST(TensorFiles, IndexMayNotLeaveItsFolder) {
