@@ -49,17 +49,20 @@ FailureOr<Value> TileEvaluator::packFragments(PackFragmentsOp op,
   Position firstColumn = column.dividedBy(b, PackedOrder::unitWords)
                              .times(PackedOrder::unitColumns) +
                          imageOf(b, fields, "n", place);
+  auto number = [](const layout::Coordinates &from, StringRef name) {
+    return static_cast<int64_t>(layout::coordinate(from, name));
+  };
   Value word;
   for (int64_t slot = 0; slot < order.codesPerWord(); ++slot) {
     layout::Coordinates inWord = {{"slot", static_cast<uint64_t>(slot)}};
     layout::Coordinates code = order.unit()(inWord);
     FailureOr<Value> found =
-        one(op.getCodes(), firstRow + Position(static_cast<int64_t>(code["k"])),
-            firstColumn + Position(static_cast<int64_t>(code["n"])), 1);
+        one(op.getCodes(), firstRow + Position(number(code, "k")),
+            firstColumn + Position(number(code, "n")), /*lanes=*/1);
     if (failed(found))
       return failure();
-    auto bit = static_cast<int64_t>(order.codec()(inWord)["bit"]);
-    Value placed = b.make<arith::ShLIOp>(*found, b.i32(bit));
+    Value placed = b.make<arith::ShLIOp>(
+        *found, b.i32(number(order.codec()(inWord), "bit")));
     word = word ? b.make<arith::OrIOp>(word, placed) : placed;
   }
   return word;

@@ -18,6 +18,12 @@ using namespace nibble::layout;
 // Coordinates in one number
 //===----------------------------------------------------------------------===//
 
+uint64_t nibble::layout::coordinate(const Coordinates &coordinates,
+                                    std::string_view name) {
+  auto found = coordinates.find(name);
+  return found == coordinates.end() ? 0 : found->second;
+}
+
 static int countBits(const Axes &axes) {
   int sum = 0;
   for (const auto &[name, bits] : axes)
@@ -32,8 +38,7 @@ static std::optional<uint64_t> flatten(const Coordinates &coordinates,
   uint64_t flat = 0;
   int at = 0;
   for (const auto &[name, bits] : axes) {
-    auto found = coordinates.find(name);
-    uint64_t value = found == coordinates.end() ? 0 : found->second;
+    uint64_t value = coordinate(coordinates, name);
     if (static_cast<int>(std::bit_width(value)) > bits)
       return std::nullopt;
     flat |= value << at;
@@ -133,6 +138,7 @@ LinearMap::LinearMap(Images images, Axes outputs)
 LinearMap LinearMap::direct(std::string_view input, std::string_view output,
                             int bits) {
   std::vector<Coordinates> images;
+  images.reserve(bits);
   for (int bit = 0; bit < bits; ++bit)
     images.push_back({{std::string(output), uint64_t(1) << bit}});
   return LinearMap({{std::string(input), images}},

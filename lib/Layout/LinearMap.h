@@ -77,6 +77,9 @@ namespace nibble::layout {
 /// A place or an element: numbers by name. A name that is missing is 0.
 using Coordinates = std::map<std::string, uint64_t, std::less<>>;
 
+/// The coordinate `name`.
+uint64_t coordinate(const Coordinates &coordinates, std::string_view name);
+
 /// The names of places or elements, with the bits of each.
 using Axes = std::map<std::string, int, std::less<>>;
 

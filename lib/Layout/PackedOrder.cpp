@@ -41,20 +41,14 @@ PackedOrder::PackedOrder(int bits)
   assert(takes(bits));
 }
 
-/// The coordinate `name` of `coordinates`.
-static int64_t at(const Coordinates &coordinates, std::string_view name) {
-  auto found = coordinates.find(name);
-  return found == coordinates.end() ? 0 : static_cast<int64_t>(found->second);
-}
-
 PackedOrder::Place PackedOrder::placeOf(int64_t k, int64_t n) const {
   Coordinates inUnit =
       unitPlaces({{"k", static_cast<uint64_t>(k % unitRows())},
                   {"n", static_cast<uint64_t>(n % unitColumns)}});
-  Coordinates bit =
-      slotCodec({{"slot", static_cast<uint64_t>(at(inUnit, "slot"))}});
+  Coordinates bit = slotCodec({{"slot", coordinate(inUnit, "slot")}});
+  auto inLane = static_cast<int64_t>(coordinate(inUnit, "word"));
+  auto lane = static_cast<int64_t>(coordinate(inUnit, "lane"));
   return {k / unitRows(),
-          n / unitColumns * unitWords + at(inUnit, "lane") * laneWords +
-              at(inUnit, "word"),
-          static_cast<int>(at(bit, "bit"))};
+          n / unitColumns * unitWords + lane * laneWords + inLane,
+          static_cast<int>(coordinate(bit, "bit"))};
 }

@@ -22,6 +22,7 @@ LinearMap nibble::layout::swizzledRows(int rowBits, int byteBits,
   // A bit of the offset that counts rows gives that row, at the chunk that the
   // swizzle put in its place 0: XOR is its own inverse.
   std::vector<Coordinates> images;
+  images.reserve(byteBits + rowBits);
   for (int bit = 0; bit < byteBits; ++bit)
     images.push_back({{"column", uint64_t(1) << bit}});
   for (int bit = 0; bit < rowBits; ++bit) {

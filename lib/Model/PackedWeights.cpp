@@ -44,22 +44,19 @@ public:
   explicit UnitPacker(int bits)
       : mask((1u << bits) - 1), perWord(static_cast<size_t>(32 / bits)) {
     PackedOrder order(bits);
-    auto coordinate = [](const layout::Coordinates &from, const char *name) {
-      auto found = from.find(name);
-      return found == from.end() ? 0 : found->second;
-    };
     for (uint64_t word = 0; word < PackedOrder::unitWords; ++word)
       for (uint64_t slot = 0; slot < perWord; ++slot) {
         layout::Coordinates code =
             order.unit()({{"lane", word / PackedOrder::laneWords},
                           {"word", word % PackedOrder::laneWords},
                           {"slot", slot}});
-        uint64_t k = coordinate(code, "k"), n = coordinate(code, "n");
+        uint64_t k = layout::coordinate(code, "k"),
+                 n = layout::coordinate(code, "n");
         moves.push_back(
             {static_cast<uint8_t>(k / perWord * PackedOrder::unitColumns + n),
              static_cast<uint8_t>(bits * (k % perWord)),
              static_cast<uint8_t>(
-                 coordinate(order.codec()({{"slot", slot}}), "bit"))});
+                 layout::coordinate(order.codec()({{"slot", slot}}), "bit"))});
       }
   }
 

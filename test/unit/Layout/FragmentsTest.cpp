@@ -16,11 +16,6 @@ using namespace nibble::layout;
 
 namespace {
 
-uint64_t at(const Coordinates &coordinates, const char *name) {
-  auto found = coordinates.find(name);
-  return found == coordinates.end() ? 0 : found->second;
-}
-
 TEST(Fragments, MmaA) {
   LinearMap map = mmaA();
   EXPECT_TRUE(map.isBijective());
@@ -31,8 +26,8 @@ TEST(Fragments, MmaA) {
       unsigned row = (i < 2) || (4 <= i && i < 6) ? groupID : groupID + 8;
       unsigned column = threadInGroup * 2 + (i & 1) + (i < 4 ? 0 : 8);
       Coordinates element = map({{"register", i}, {"lane", lane}});
-      EXPECT_EQ(at(element, "row"), row) << lane << " " << i;
-      EXPECT_EQ(at(element, "column"), column) << lane << " " << i;
+      EXPECT_EQ(coordinate(element, "row"), row) << lane << " " << i;
+      EXPECT_EQ(coordinate(element, "column"), column) << lane << " " << i;
     }
 }
 
@@ -44,8 +39,8 @@ TEST(Fragments, MmaB) {
     for (unsigned i = 0; i < 4; ++i) {
       unsigned row = lane % 4 * 2 + (i & 1) + (i < 2 ? 0 : 8);
       Coordinates element = map({{"register", i}, {"lane", lane}});
-      EXPECT_EQ(at(element, "row"), row) << lane << " " << i;
-      EXPECT_EQ(at(element, "column"), lane >> 2) << lane << " " << i;
+      EXPECT_EQ(coordinate(element, "row"), row) << lane << " " << i;
+      EXPECT_EQ(coordinate(element, "column"), lane >> 2) << lane << " " << i;
     }
 }
 
@@ -57,8 +52,8 @@ TEST(Fragments, MmaC) {
     for (unsigned i = 0; i < 4; ++i) {
       unsigned row = i < 2 ? lane >> 2 : (lane >> 2) + 8;
       Coordinates element = map({{"register", i}, {"lane", lane}});
-      EXPECT_EQ(at(element, "row"), row) << lane << " " << i;
-      EXPECT_EQ(at(element, "column"), lane % 4 * 2 + (i & 1));
+      EXPECT_EQ(coordinate(element, "row"), row) << lane << " " << i;
+      EXPECT_EQ(coordinate(element, "column"), lane % 4 * 2 + (i & 1));
     }
 }
 
@@ -76,16 +71,16 @@ TEST(Fragments, Ldmatrix) {
           unsigned row = lane >> 2, column = lane % 4 * 2 + half;
           if (transposed)
             std::swap(row, column);
-          EXPECT_EQ(at(element, "matrix"), r);
-          EXPECT_EQ(at(element, "row"), row);
-          EXPECT_EQ(at(element, "column"), column);
+          EXPECT_EQ(coordinate(element, "matrix"), r);
+          EXPECT_EQ(coordinate(element, "row"), row);
+          EXPECT_EQ(coordinate(element, "column"), column);
         }
   }
   // Threads 0-7 give the rows of the first matrix, 8-15 of the second, ...
   for (unsigned lane = 0; lane < 32; ++lane) {
     Coordinates row = ldmatrixAddresses()({{"lane", lane}});
-    EXPECT_EQ(at(row, "matrix"), lane / 8);
-    EXPECT_EQ(at(row, "row"), lane % 8);
+    EXPECT_EQ(coordinate(row, "matrix"), lane / 8);
+    EXPECT_EQ(coordinate(row, "row"), lane % 8);
   }
 }
 
@@ -103,8 +98,10 @@ TEST(Fragments, WgmmaA) {
       unsigned rowOf[] = {0, 8, 0, 8}, columnOf[] = {0, 0, 8, 8};
       Coordinates element =
           map({{"register", i}, {"lane", lane}, {"warp", warp}});
-      EXPECT_EQ(at(element, "row"), 16 * warp + lane / 4 + rowOf[i / 2]);
-      EXPECT_EQ(at(element, "column"), lane % 4 * 2 + columnOf[i / 2] + i % 2);
+      EXPECT_EQ(coordinate(element, "row"),
+                16 * warp + lane / 4 + rowOf[i / 2]);
+      EXPECT_EQ(coordinate(element, "column"),
+                lane % 4 * 2 + columnOf[i / 2] + i % 2);
     }
 }
 
@@ -115,8 +112,8 @@ TEST(Fragments, WgmmaAndMmaHoldAAlikeInAWarp) {
         Coordinates mma = mmaA()({{"register", i}, {"lane", lane}});
         Coordinates wgmma =
             wgmmaA()({{"register", i}, {"lane", lane}, {"warp", warp}});
-        EXPECT_EQ(at(wgmma, "row"), at(mma, "row") + 16 * warp);
-        EXPECT_EQ(at(wgmma, "column"), at(mma, "column"));
+        EXPECT_EQ(coordinate(wgmma, "row"), coordinate(mma, "row") + 16 * warp);
+        EXPECT_EQ(coordinate(wgmma, "column"), coordinate(mma, "column"));
       }
   // As maps: a lane of mma's A finds its elements in the same lane and
   // registers of warp 0.
