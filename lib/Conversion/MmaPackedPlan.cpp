@@ -98,7 +98,7 @@ std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
   plan.blockM = lhs.getDim(0);
   plan.blockK = lhs.getDim(1);
   plan.blockN = cast<TileType>(dot.getRhs().getType()).getDim(1);
-  if (plan.bits != 2 && plan.bits != 4 && plan.bits != 8)
+  if (!layout::PackedOrder::takes(plan.bits))
     return Refusal{dot, llvm::formatv("multiplies with codes of {0} bits; the "
                                       "packed order has 2, 4 and 8",
                                       plan.bits)};

@@ -17,6 +17,7 @@
 #define NIBBLE_CONVERSION_MMAPACKEDPLAN_H
 
 #include "Conversion/Product.h"
+#include "Layout/PackedOrder.h"
 
 namespace nibble {
 
@@ -53,8 +54,13 @@ struct MmaPackedPlan {
   /// Rows of K that a warp takes in a step.
   static constexpr int64_t warpRows = 128;
   /// Columns of a tile: the rows of an mma.
-  static constexpr int64_t tileColumns = 16;
+  static constexpr int64_t tileColumns = layout::PackedOrder::unitColumns;
 
+  /// The type that is multiplied: f16 or bf16.
+  mlir::Type element() const {
+    return mlir::cast<ir::TileType>(product.dot->getOperand(0).getType())
+        .getElementType();
+  }
   int64_t threads() const { return options.warps * 32; }
   int64_t warpsK() const { return blockK / warpRows; }
   int64_t warpsN() const { return options.warps / warpsK(); }
@@ -62,7 +68,9 @@ struct MmaPackedPlan {
   int64_t tiles() const { return blockN / tileColumns / warpsN(); }
   int64_t tokens() const { return blockM / 8; }
   /// Rows of K in the 512 bytes of a unit of the packed order.
-  int64_t unitRows() const { return 256 / bits; }
+  int64_t unitRows() const {
+    return layout::PackedOrder(static_cast<int>(bits)).unitRows();
+  }
   int64_t units() const { return warpRows / unitRows(); }
   /// Steps of 16 rows that share a scale, and how often a step reads scales.
   int64_t stepsPerScale() const;

@@ -53,6 +53,10 @@ struct Layer {
   std::vector<uint16_t> bias;
 };
 
+/// The group size of kernels for layers with one group, so that these share
+/// kernels whatever their K is.
+inline constexpr int64_t oneGroup = int64_t(1) << 30;
+
 /// Codes in a 32-bit word.
 inline int64_t codesPerWord(int bits) { return 32 / bits; }
 
