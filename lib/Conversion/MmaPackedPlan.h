@@ -50,6 +50,8 @@ struct MmaPackedPlan {
   bool copiesX;
   int64_t blockM, blockN, blockK;
   MmaPackedOptions options;
+  /// What a thread keeps in registers, addresses not counted.
+  int64_t registers;
 
   /// Rows of K that a warp takes in a step.
   static constexpr int64_t warpRows = 128;
@@ -78,6 +80,12 @@ struct MmaPackedPlan {
   /// Few rows of x: the sums of a group are scaled, in f32, rather than its
   /// weights; more exact, and cheaper where sums are fewer than weights.
   bool scalesSums() const { return blockM <= 32; }
+
+  /// Programs that share a multiprocessor of 65536 registers: a thread has 128
+  /// where that is enough, so that one program's end is another's middle.
+  int64_t programsAtOnce() const {
+    return registers + 24 <= 128 ? 65536 / 128 / threads() : 1;
+  }
 
   /// x in shared memory: pieces of 64 columns, each blockM rows of 128 bytes.
   int64_t stageBytes() const { return blockK / 64 * blockM * 128; }

@@ -467,6 +467,11 @@ LogicalResult nibble::scheduleMmaPacked(KernelOp kernel,
   return buildGpuFunction(
       kernel, "mma_packed", plan.threads(), plan.sharedBytes(),
       evaluatorOptions, [&](GpuBody &body) {
+        if (int64_t programs = plan.programsAtOnce(); programs > 1)
+          body.function->setAttr(
+              NVVM::NVVMDialect::getMinctasmAttrName(),
+              body.evaluator.builder().op().getI32IntegerAttr(
+                  static_cast<int32_t>(programs)));
         if (options.overlap)
           body.function->setAttr(overlapAttrName,
                                  UnitAttr::get(kernel.getContext()));
