@@ -20,10 +20,11 @@ using namespace nibble::test;
 namespace {
 
 /// What ||y - ref|| / ||ref|| is checked at: fp16's own rounding of weights
-/// and results gives 2.8e-4, bf16's 8 times that. A norm says something of
-/// many columns only; a single rounding may be off by 4.9e-4.
+/// and results gives 2.8e-4, bf16's 8 times that. A norm says something of many
+/// results only: of 256, the roundings alone give up to 4.2e-4 one time in some
+/// hundred. Each result is held to its own bound besides.
 constexpr double fp16Tolerance = 4e-4, bf16Tolerance = 3.2e-3;
-constexpr int64_t columnsOfANorm = 200;
+constexpr int64_t resultsOfANorm = 2000;
 
 unsigned seed() {
   static unsigned value = [] {
@@ -133,7 +134,7 @@ void check(const QuantLinear &layer, const std::vector<double> &weights,
       ASSERT_EQ(y[m * yRow + n], untouched) << "written beyond row " << m;
   }
   EXPECT_EQ(y.back(), untouched) << "written beyond y";
-  if (N >= columnsOfANorm)
+  if (M * N >= resultsOfANorm)
     EXPECT_LE(error.relative(),
               c.type == DType::BF16 ? bf16Tolerance : fp16Tolerance);
   ++cases;

@@ -1,0 +1,100 @@
+//===- KernelChoiceTest.cpp - What is compiled for a call -----------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "API/KernelChoice.h"
+#include "TestLayer.h"
+#include <gtest/gtest.h>
+
+using namespace nibble;
+using namespace nibble::test;
+
+namespace {
+
+driver::DeviceProperties h100() {
+  driver::DeviceProperties device;
+  device.multiprocessors = 132;
+  device.maxSharedBytesPerBlock = 227 << 10;
+  return device;
+}
+
+model::Layer layerOf(int bits, int64_t groupSize, int64_t K, int64_t N) {
+  model::Layer layer = *model::emptyLayer(bits, groupSize, K, N, false);
+  EXPECT_TRUE(model::checkLayer(layer).ok());
+  return layer;
+}
+
+CallKind kindOf(int64_t rows, DType type = DType::F16) {
+  return {type, bucketOf(rows, /*host=*/false), /*aligned=*/true};
+}
+
+/// A call compiles before it runs for the first time, whatever the layer: what
+/// is chosen must be something that the schedule takes.
+TEST(KernelChoice, FirstChoiceCompiles) {
+  int packed = 0;
+  for (int bits : {2, 4, 8})
+    for (int64_t groupSize : {16, 32, 128, -1})
+      for (int64_t rows : {1, 16, 30, 64})
+        for (int64_t N : {4096, 14336, 28672}) {
+          // One K and one type for each, in turns.
+          int number = packed;
+          model::Layer layer =
+              layerOf(bits, groupSize, number % 2 ? 512 : 4096, N);
+          CompileRequest request = gpuRequest(
+              layer, kindOf(rows, number % 3 ? DType::F16 : DType::BF16),
+              "sm_90a", h100(), *parseOverrides(""));
+          ASSERT_NE(request.config.find("packed="), std::string::npos)
+              << request.config;
+          ++packed;
+          if (number % 5) // a part of them, for their time
+            continue;
+          Result<CompiledKernel> kernel = compile(request);
+          ASSERT_TRUE(kernel.ok())
+              << request.config << ": " << kernel.status().message();
+          EXPECT_EQ(kernel->schedule, "mma_packed");
+        }
+  EXPECT_EQ(packed, 3 * 4 * 4 * 3);
+}
+
+TEST(KernelChoice, PackedOrderIsForFewRowsOfLayersThatHaveIt) {
+  KernelConfig nothing = *parseOverrides("");
+  auto isPacked = [&](const model::Layer &layer, int64_t rows,
+                      const KernelConfig &overrides,
+                      const std::string &schedule) {
+    return gpuRequest(layer, kindOf(rows), "sm_90a", h100(), overrides, schedule)
+               .config.find("packed=") != std::string::npos;
+  };
+  model::Layer layer = layerOf(4, 128, 1024, 1024);
+  EXPECT_TRUE(isPacked(layer, 1, nothing, "auto"));
+  EXPECT_TRUE(isPacked(layer, 64, nothing, "auto"));
+  EXPECT_FALSE(isPacked(layer, 91, nothing, "auto"));
+  EXPECT_FALSE(isPacked(layer, 1, nothing, "mma"));
+  EXPECT_FALSE(isPacked(layer, 1, nothing, "simt"));
+  // LoRAX's blocks are for the checkpoint's order.
+  EXPECT_FALSE(isPacked(layer, 1, loraxConfigs(layer, 1).front(), "auto"));
+  EXPECT_TRUE(isPacked(layer, 1, *parseOverrides("packed=1 warps=8"), "auto"));
+  // Groups that are no steps of 16 rows, and uneven ones.
+  EXPECT_FALSE(isPacked(layerOf(4, 8, 1024, 1024), 1, nothing, "auto"));
+  layer.gIdx[0] = 1;
+  EXPECT_TRUE(model::checkLayer(layer).ok());
+  EXPECT_TRUE(layer.actOrder);
+  EXPECT_FALSE(isPacked(layer, 1, nothing, "auto"));
+  layer.gIdx[128] = 0;
+  EXPECT_TRUE(isPacked(layer, 1, nothing, "auto"));
+}
+
+TEST(KernelChoice, WordsOfThePackedOrderNeedIt) {
+  for (const char *words : {"stages=3", "prefetch=2", "overlap=1", "packed=128",
+                            "packed=1 BITS=4", "packed=1 x@16"}) {
+    Result<KernelConfig> config = parseOverrides(words);
+    ASSERT_FALSE(config.ok()) << words;
+    EXPECT_EQ(config.status().code(), ErrorCode::InvalidArgument);
+  }
+  EXPECT_TRUE(
+      parseOverrides("packed=1 stages=4 prefetch=2 overlap=1 BLOCK_N=64").ok());
+}
+
+} // namespace
