@@ -128,35 +128,48 @@ void DiskCache::store(const std::string &key, const CacheEntry &entry) {
   }
 }
 
+/// Takes the lock of `key`, if there can be one.
+void DiskCache::waitFor(KeyLock &lock, const std::string &key) {
+  using namespace std::chrono;
+  if (folder.empty() || !writable)
+    return;
+  (void)sys::fs::create_directories(folder);
+  auto deadline = steady_clock::now() + minutes(1);
+  auto pause = milliseconds(1);
+  while (!lock.take(pathOf("lock", ""), key)) {
+    if (steady_clock::now() > deadline) {
+      log(LogLevel::Warning, "another process makes cache entry " + key +
+                                 " for a minute now; it is made here too");
+      return;
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, milliseconds(16));
+  }
+}
+
 Result<DiskCache::Found>
 DiskCache::findOrMake(const std::string &key,
                       function_ref<Result<CacheEntry>()> make) {
-  using namespace std::chrono;
   if (std::optional<CacheEntry> found = find(key))
     return Found{std::move(*found), false};
   KeyLock lock;
-  if (!folder.empty() && writable) {
-    (void)sys::fs::create_directories(folder);
-    auto deadline = steady_clock::now() + minutes(1);
-    auto pause = milliseconds(1);
-    while (!lock.take(pathOf("lock", ""), key)) {
-      if (steady_clock::now() > deadline) {
-        log(LogLevel::Warning, "another process makes cache entry " + key +
-                                   " for a minute now; it is made here too");
-        break;
-      }
-      std::this_thread::sleep_for(pause);
-      pause = std::min(2 * pause, milliseconds(16));
-    }
-    // Another may have made it by now.
-    if (std::optional<CacheEntry> found = find(key))
-      return Found{std::move(*found), false};
-  }
+  waitFor(lock, key);
+  // Another may have made it by now.
+  if (std::optional<CacheEntry> found = find(key))
+    return Found{std::move(*found), false};
   Result<CacheEntry> entry = make();
   if (!entry.ok())
     return entry.status();
   store(key, *entry);
   return Found{std::move(*entry), true};
+}
+
+void DiskCache::update(const std::string &key,
+                       function_ref<CacheEntry(const CacheEntry *old)> change) {
+  KeyLock lock;
+  waitFor(lock, key);
+  std::optional<CacheEntry> old = find(key);
+  store(key, change(old ? &*old : nullptr));
 }
 
 //===----------------------------------------------------------------------===//
