@@ -231,5 +231,7 @@ DiskCache::Removed DiskCache::prune(uint64_t most) {
 }
 
 DiskCache::Removed DiskCache::clear() {
-  return removeIf([](const File &) { return true; });
+  return removeIf([](const File &file) {
+    return file.kind != File::Temporary || file.age > deadAge;
+  });
 }

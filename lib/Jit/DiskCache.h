@@ -93,7 +93,7 @@ public:
   /// Removes what dead writers left, what was set aside, and then entries not
   /// used for longest, until the rest takes at most `most` bytes.
   Removed prune(uint64_t most);
-  /// Removes all entries.
+  /// Removes all but what may be being written.
   Removed clear();
 
 private:

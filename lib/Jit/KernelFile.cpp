@@ -156,7 +156,7 @@ nibble::writeKernelFile(const std::string &path,
 namespace {
 struct KernelFiles {
   std::mutex mutex;
-  std::vector<std::unique_ptr<const KernelFile>> files;
+  std::vector<std::shared_ptr<const KernelFile>> files;
 
   Status open(const std::string &path) {
     Result<std::unique_ptr<const KernelFile>> file = KernelFile::open(path);
@@ -165,6 +165,11 @@ struct KernelFiles {
     std::lock_guard lock(mutex);
     files.push_back(std::move(*file));
     return Status();
+  }
+
+  std::vector<std::shared_ptr<const KernelFile>> list() {
+    std::lock_guard lock(mutex);
+    return files;
   }
 };
 } // namespace
@@ -186,9 +191,8 @@ Status nibble::loadKernels(const std::string &path) {
 }
 
 std::optional<FiledEntry> nibble::findInKernelFiles(const std::string &key) {
-  KernelFiles &all = kernelFiles();
-  std::lock_guard lock(all.mutex);
-  for (const auto &file : reverse(all.files))
+  std::vector<std::shared_ptr<const KernelFile>> files = kernelFiles().list();
+  for (const auto &file : reverse(files))
     if (std::optional<CacheEntry> entry = file->find(key))
       return FiledEntry{std::move(*entry), file->path()};
   return std::nullopt;
