@@ -100,7 +100,9 @@ void DiskCache::setAside(const std::string &key, const std::string &why) {
     return;
   log(LogLevel::Warning,
       "cache entry " + pathOf(key, entryEnding) + " is not used: " + why);
-  (void)sys::fs::rename(pathOf(key, entryEnding), pathOf(key, badEnding));
+  if (std::error_code error =
+          sys::fs::rename(pathOf(key, entryEnding), pathOf(key, badEnding)))
+    log(LogLevel::Debug, "it cannot be set aside: " + error.message());
 }
 
 void DiskCache::store(const std::string &key, const CacheEntry &entry) {
@@ -122,7 +124,8 @@ void DiskCache::store(const std::string &key, const CacheEntry &entry) {
   }
   log(LogLevel::Debug, "cache entry " + pathOf(key, entryEnding) + " written");
   // Looking through the folder at each write would cost more than it saves.
-  if ((writtenBytes += bytes.size()) > mostBytes / 16) {
+  writtenBytes += bytes.size();
+  if (writtenBytes > mostBytes / 16) {
     writtenBytes = 0;
     prune(mostBytes);
   }
@@ -133,7 +136,8 @@ void DiskCache::waitFor(KeyLock &lock, const std::string &key) {
   using namespace std::chrono;
   if (folder.empty() || !writable)
     return;
-  (void)sys::fs::create_directories(folder);
+  if (sys::fs::create_directories(folder))
+    return; // store() will say why
   auto deadline = steady_clock::now() + minutes(1);
   auto pause = milliseconds(1);
   while (!lock.take(pathOf("lock", ""), key)) {

@@ -16,6 +16,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <mutex>
+#include <unistd.h>
 #include <vector>
 
 using namespace nibble;
@@ -112,7 +113,7 @@ KernelFile::open(const std::string &path) {
 
 KernelFile::~KernelFile() {
   if (file != sys::fs::kInvalidFile)
-    (void)sys::fs::closeFile(file);
+    ::close(file);
 }
 
 std::optional<CacheEntry> KernelFile::find(const std::string &key) const {

@@ -126,7 +126,9 @@ Status tool::compileModel(const ModelJob &job) {
   if (Status status = writeKernelFile(job.output, made.entries); !status.ok())
     return status;
   uint64_t bytes = 0;
-  (void)sys::fs::file_size(job.output, bytes);
+  if (std::error_code error = sys::fs::file_size(job.output, bytes))
+    return Status(ErrorCode::IoError,
+                  "cannot read '" + job.output + "': " + error.message());
   outs() << job.output << ": " << made.kernels << " kernels for "
          << job.targets;
   if (made.cubins)
