@@ -75,10 +75,11 @@ static Status make(const std::string &key, const CompileRequest &request,
     return kernel.status().withContext(request.config);
   std::optional<CacheEntry> cubin;
   if (ptxas && request.target != "host") {
-    Result<std::string> bytes = ptxas->assemble(kernel->code, kernel->target);
-    if (!bytes.ok())
-      return bytes.status().withContext(request.config);
-    cubin = cubinEntry(*kernel, ptxas->name, std::move(*bytes));
+    Result<Ptxas::Assembled> made =
+        ptxas->assemble(kernel->code, kernel->target);
+    if (!made.ok())
+      return made.status().withContext(request.config);
+    cubin = cubinEntry(*kernel, ptxas->name, std::move(made->cubin));
   }
   std::lock_guard lock(made.mutex);
   ++made.kernels;
