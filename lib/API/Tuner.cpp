@@ -60,12 +60,14 @@ static std::string problemOf(const std::string &tuningKey,
       {"nibble times 1", compilerBuild(), device.driver().build(), tuningKey});
 }
 
-/// `choice` as parseOverrides() reads it.
+/// `choice` as parseOverrides() reads it: 0 warps, which leave them to nibble,
+/// are no word.
 static std::string overrideWords(const KernelConfig &choice) {
-  std::string words;
-  for (const auto &[name, value] : choice.params)
-    words += name + "=" + std::to_string(value) + " ";
-  return words + (choice.warps ? "warps=" + std::to_string(choice.warps) : "");
+  llvm::StringRef none = "warps=0";
+  std::string words = choice.str();
+  if (choice.warps == 0)
+    words.erase(words.find(none), none.size());
+  return words;
 }
 
 /// The best of the configurations that this or another process measured.
