@@ -18,8 +18,8 @@
 //       layer->outFeatures()}));
 //
 // A kernel is compiled when a layer first needs it, once for all layers of the
-// same kind, and kept on disk for the next process (docs/environment.md);
-// prepare() does so ahead of the first call.
+// same kind, and kept on disk for later processes, as is what tune() measures
+// (docs/environment.md); prepare() does so ahead of the first call.
 //
 //===----------------------------------------------------------------------===//
 
@@ -160,10 +160,9 @@ public:
 
   /// Measures `configs`, each words as in QuantLinearOptions::config, and runs
   /// the fastest from now on in calls with about `rows` rows of type `type`, of
-  /// this layer and of others of the same kind and sizes made after it, in this
-  /// process and, by the cache on disk (docs/environment.md), in later ones.
-  /// Without configs it tries the eight block configurations of LoRAX's GPTQ
-  /// kernel, cut down to the call. Gives what was tried, the fastest first; a
+  /// this layer and of others of the same kind and sizes made after it. Without
+  /// configs it tries the eight block configurations of LoRAX's GPTQ kernel,
+  /// cut down to the call. Gives what was tried, the fastest first; a
   /// configuration that cannot run is slow, not an error, unless none can.
   /// Refuses a layer on the CPU. Not to be called while forward() runs.
   Result<std::vector<Candidate>>
