@@ -86,9 +86,10 @@ NIBBLE_EXPORT Result<CompiledKernel> compile(const CompileRequest &request);
 NIBBLE_EXPORT Result<std::string> emit(const CompileRequest &request,
                                        std::string_view stage);
 
-/// The text that pass `pass` of MLIR or LLVM leaves, each time it runs, by the
-/// name that nibble-opt or opt knows it by (`nibble-schedule-mma`, `cse`,
-/// `instcombine`). InvalidArgument, with those that run, if it never does.
+/// The text that pass `pass` of MLIR or of LLVM's optimiser leaves, each time
+/// it runs, by the name that nibble-opt or opt knows it by
+/// (`nibble-schedule-gpu`, `instcombine`). InvalidArgument, with those that
+/// run, if it never does.
 NIBBLE_EXPORT Result<std::string> emitAfter(const CompileRequest &request,
                                             std::string_view pass);
 

@@ -41,8 +41,8 @@ public:
   /// Loads the code for `request`: this process's for an equal request, else
   /// that of a file of kernels or of the cache on disk (docs/environment.md),
   /// else compiles it. However many threads ask for one kernel at a time, it is
-  /// compiled once. Errors as in compile();
-  /// Unsupported if the target is not the host.
+  /// compiled once. Errors as in compile(); Unsupported if the target is not
+  /// the host.
   static Result<JitKernel> create(const CompileRequest &request);
 
   /// The kernel's interface, schedule, code and times.

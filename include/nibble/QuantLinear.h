@@ -18,8 +18,8 @@
 //       layer->outFeatures()}));
 //
 // A kernel is compiled when a layer first needs it, once for all layers of the
-// same kind, and kept on disk for the next process (docs/environment.md);
-// prepare() does so ahead of the first call.
+// same kind, and kept on disk for later processes, as is what tune() measures
+// (docs/environment.md); prepare() does so ahead of the first call.
 //
 //===----------------------------------------------------------------------===//
 

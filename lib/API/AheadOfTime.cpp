@@ -14,7 +14,8 @@
 using namespace nibble;
 
 namespace {
-/// A GPU that the choice of kernels may find, by what it looks at.
+/// A GPU that the choice of kernels may find, by what it looks at; the most
+/// usual one of a target first.
 struct Product {
   const char *target;
   /// Of A100, A30; A40, A10, RTX 3090; L40, L4, RTX 4090; H100 and H200, H100
@@ -28,6 +29,13 @@ static constexpr Product products[] = {
     {"sm_86", 82},    {"sm_89", 142},  {"sm_89", 58},  {"sm_89", 128},
     {"sm_90a", 132},  {"sm_90a", 114}, {"sm_90a", 78}, {"sm_100a", 148},
     {"sm_120a", 188}, {"sm_120a", 170}};
+
+int nibble::usualMultiprocessors(const std::string &target) {
+  for (const Product &product : products)
+    if (target == product.target)
+      return product.multiprocessors;
+  return 0;
+}
 
 Result<std::map<std::string, CompileRequest>>
 nibble::allRequests(const model::Layer &layer, DType type,

@@ -23,6 +23,10 @@ namespace nibble {
 Result<std::map<std::string, CompileRequest>>
 allRequests(const model::Layer &layer, DType type, const std::string &target);
 
+/// The multiprocessors of the GPU that `target` stands for where none is named:
+/// 132 for sm_90a, an H100's. 0 for the host.
+int usualMultiprocessors(const std::string &target);
+
 } // namespace nibble
 
 #endif // NIBBLE_API_AHEADOFTIME_H

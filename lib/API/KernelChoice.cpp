@@ -158,6 +158,11 @@ static CompileRequest requestFor(const KernelConfig &config,
   return request;
 }
 
+bool nibble::denseIsAligned(const model::Layer &layer, DType type) {
+  return layer.inFeatures * static_cast<int64_t>(dtypeSize(type)) % 16 == 0 &&
+         layer.outFeatures % 2 == 0;
+}
+
 CompileRequest nibble::makeDenseRequest(DType type, const std::string &target) {
   CompileRequest request;
   request.kernel = "make_dense";

@@ -64,6 +64,10 @@ Result<KernelConfig> parseOverrides(const std::string &words);
 /// extent, at least 16; without those that become equal.
 std::vector<KernelConfig> loraxConfigs(const model::Layer &layer, int64_t rows);
 
+/// CallKind::aligned of calls of `layer` on a GPU where x, of type `type`, and
+/// y have no gaps.
+bool denseIsAligned(const model::Layer &layer, DType type);
+
 /// What to compile for `target` to copy an x of type `type` whose columns are
 /// apart.
 CompileRequest makeDenseRequest(DType type, const std::string &target);

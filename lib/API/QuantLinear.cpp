@@ -378,9 +378,7 @@ Status QuantLinear::State::checkCall(DType type, int64_t rows) {
 }
 
 bool QuantLinear::State::denseIsAligned(DType type) const {
-  return device &&
-         layer.inFeatures * static_cast<int64_t>(dtypeSize(type)) % 16 == 0 &&
-         layer.outFeatures % 2 == 0;
+  return device && nibble::denseIsAligned(layer, type);
 }
 
 Result<const CompiledKernel *> QuantLinear::prepare(DType type,

@@ -3,17 +3,23 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// QuantLinear::measure and tune. What tune() finds is kept in a table of the
-// process, which layers look into when they first need a kernel.
+// QuantLinear::measure and tune. What tune() measures is kept on disk, and what
+// was found best in a table of the process, which layers look into when they
+// first need a kernel.
 //
 //===----------------------------------------------------------------------===//
 
 #include "API/State.h"
 #include "Jit/KernelCache.h"
+#include "Jit/MeasuredTimes.h"
 #include "Jit/ThreadPool.h"
 #include "Jit/Timing.h"
+#include "Support/Digest.h"
+#include "Support/Environment.h"
 #include "Support/Half.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 #include <chrono>
 #include <limits>
 #include <random>
@@ -37,7 +43,8 @@ static TunedTable &tunedTable() {
 }
 
 std::string QuantLinear::State::tuningKey(DType type, int64_t rows) const {
-  std::string key = deviceName + " " + schedule + " " + dtypeName(type);
+  std::string key =
+      device->properties().name + " " + schedule + " " + dtypeName(type);
   for (int64_t part : {tunedRows(rows), static_cast<int64_t>(layer.bits),
                        layer.groupSize, layer.inFeatures, layer.outFeatures,
                        static_cast<int64_t>(layer.actOrder),
@@ -46,16 +53,48 @@ std::string QuantLinear::State::tuningKey(DType type, int64_t rows) const {
   return key;
 }
 
+/// The name under which times of `tuningKey` on `device` are kept.
+static std::string problemOf(const std::string &tuningKey,
+                             const driver::Device &device) {
+  return digestOf(
+      {"nibble times 1", compilerBuild(), device.driver().build(), tuningKey});
+}
+
+/// `choice` as parseOverrides() reads it: 0 warps, which leave them to nibble,
+/// are no word.
+static std::string overrideWords(const KernelConfig &choice) {
+  llvm::StringRef none = "warps=0";
+  std::string words = choice.str();
+  if (choice.warps == 0)
+    words.erase(words.find(none), none.size());
+  return words;
+}
+
+/// The best of the configurations that this or another process measured.
+static std::optional<KernelConfig> bestKnown(const std::string &problem) {
+  MeasuredTimes times = findTimes(DiskCache::shared(), problem);
+  auto best = llvm::min_element(times, [](const auto &a, const auto &b) {
+    return a.second.median < b.second.median;
+  });
+  if (best == times.end())
+    return std::nullopt;
+  Result<KernelConfig> config = parseOverrides(best->first);
+  return config.ok() ? std::optional(*config) : std::nullopt;
+}
+
 std::optional<KernelConfig> QuantLinear::State::tuned(DType type,
                                                       int64_t rows) const {
   if (!device || !overrides.params.empty() || overrides.warps)
     return std::nullopt;
+  std::string key = tuningKey(type, rows);
   TunedTable &table = tunedTable();
   std::lock_guard lock(table.mutex);
-  auto found = table.configs.find(tuningKey(type, rows));
-  if (found == table.configs.end())
-    return std::nullopt;
-  return found->second;
+  if (auto found = table.configs.find(key); found != table.configs.end())
+    return found->second;
+  std::optional<KernelConfig> best = bestKnown(problemOf(key, *device));
+  if (best)
+    table.configs[key] = *best;
+  return best;
 }
 
 //===----------------------------------------------------------------------===//
@@ -180,6 +219,22 @@ Result<CallTime> QuantLinear::measure(DType type, int64_t rows) const {
 // Tuning
 //===----------------------------------------------------------------------===//
 
+/// What NIBBLE_PRINT_TUNING asks for.
+static void printTuning(const std::string &key,
+                        llvm::ArrayRef<Candidate> candidates,
+                        llvm::ArrayRef<size_t> order) {
+  std::string text = "tuned " + key;
+  llvm::raw_string_ostream out(text);
+  for (size_t i : order)
+    if (candidates[i].status.ok())
+      out << "\n  " << llvm::format("%9.2f us  ", candidates[i].time.median)
+          << candidates[i].config;
+    else
+      out << "\n          -     " << candidates[i].config << ": "
+          << candidates[i].status.message();
+  writeLogLine(text);
+}
+
 Result<std::vector<Candidate>>
 QuantLinear::tune(DType type, int64_t rows,
                   const std::vector<std::string> &configs) {
@@ -252,10 +307,18 @@ QuantLinear::tune(DType type, int64_t rows,
   if (!best.status.ok())
     return best.status.withContext("no configuration runs; the first");
 
+  std::string key = state->tuningKey(type, rows);
+  MeasuredTimes times;
+  for (size_t i : order)
+    if (candidates[i].status.ok())
+      times[overrideWords(chosen[i])] = candidates[i].time;
+  addTimes(DiskCache::shared(), problemOf(key, *state->device), key, times);
+  if (environment().printsTuning)
+    printTuning(key, candidates, order);
   {
     TunedTable &table = tunedTable();
     std::lock_guard lock(table.mutex);
-    table.configs[state->tuningKey(type, rows)] = chosen[order[0]];
+    table.configs[key] = chosen[order[0]];
   }
   // This layer's calls of the same tuning look the kernel up anew.
   for (int bucket = 0; bucket < bucketCount; ++bucket)

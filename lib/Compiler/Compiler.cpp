@@ -376,21 +376,11 @@ Status Compilation::generateObject(CodeGen &code, const Until &until) {
 /// Runs a compilation for `until` and leaves it in `compilation`.
 static Status run(const CompileRequest &request, const Until &until,
                   std::unique_ptr<Compilation> &compilation) {
-  PipelineOptions options;
-  Result<KernelConfig> config = KernelConfig::parse(request.config);
-  if (!config.ok())
-    return config.status();
-  Result<TargetSpec> target = TargetSpec::parse(request.target);
-  if (!target.ok())
-    return target.status();
-  options.config = std::move(*config);
-  options.target = std::move(*target);
-  options.schedule = request.schedule;
-  if (Status status = checkSchedule(options); !status.ok())
-    return status;
-
+  Result<PipelineOptions> options = optionsFor(request);
+  if (!options.ok())
+    return options.status();
   std::unique_ptr<mlir::MLIRContext> context = takeContext();
-  compilation = std::make_unique<Compilation>(request, std::move(options));
+  compilation = std::make_unique<Compilation>(request, std::move(*options));
   bool gaveUp = true;
   Status status = runGuarded([&] {
     Status status = compilation->run(*context, until);

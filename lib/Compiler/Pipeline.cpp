@@ -15,7 +15,8 @@
 
 using namespace nibble;
 
-Status nibble::checkSchedule(const PipelineOptions &options) {
+/// Checks that `options.schedule` is a schedule for `options.target`.
+static Status checkSchedule(const PipelineOptions &options) {
   const std::string &name = options.schedule;
   if (options.config.overlap && options.target.capability < 90)
     return Status(ErrorCode::InvalidArgument,
@@ -31,6 +32,20 @@ Status nibble::checkSchedule(const PipelineOptions &options) {
       "there is no schedule '" + name + "' for target " + options.target.name +
           "; it takes auto, " +
           (options.target.isHost() ? "host" : "simt, mma, mma_packed"));
+}
+
+Result<PipelineOptions> nibble::optionsFor(const CompileRequest &request) {
+  Result<KernelConfig> config = KernelConfig::parse(request.config);
+  if (!config.ok())
+    return config.status();
+  Result<TargetSpec> target = TargetSpec::parse(request.target);
+  if (!target.ok())
+    return target.status();
+  PipelineOptions options = {std::move(*config), std::move(*target),
+                             request.schedule};
+  if (Status status = checkSchedule(options); !status.ok())
+    return status;
+  return options;
 }
 
 static void addSpecialise(mlir::OpPassManager &manager,
@@ -91,22 +106,16 @@ void nibble::registerPipelines() {
   static mlir::PassPipelineRegistration<RegisteredOptions> pipeline(
       "nibble-pipeline", "The stages of a compilation on MLIR",
       [](mlir::OpPassManager &manager, const RegisteredOptions &registered) {
-        PipelineOptions options;
-        options.schedule = registered.schedule;
-        Result<KernelConfig> config = KernelConfig::parse(registered.config);
-        Result<TargetSpec> target = TargetSpec::parse(registered.target);
-        Status status = config.status();
-        if (status.ok())
-          status = target.status();
-        if (status.ok()) {
-          options.config = *config;
-          options.target = *target;
-          status = checkSchedule(options);
-        }
+        CompileRequest request;
+        request.config = registered.config;
+        request.target = registered.target;
+        request.schedule = registered.schedule;
+        Result<PipelineOptions> options = optionsFor(request);
+        const Status &status = options.status();
         if (!status.ok())
           llvm::reportFatalUsageError(llvm::StringRef(status.message()));
         for (const MlirStage &stage : stages) {
-          stage.addPasses(manager, options);
+          stage.addPasses(manager, *options);
           if (registered.until == stage.name)
             return;
         }

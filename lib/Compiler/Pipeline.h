@@ -14,6 +14,7 @@
 #include "Target/TargetSpec.h"
 #include "Transforms/KernelConfig.h"
 #include "mlir/Pass/PassManager.h"
+#include "nibble/Compiler.h"
 
 namespace nibble {
 
@@ -25,8 +26,9 @@ struct PipelineOptions {
   std::string schedule = "auto";
 };
 
-/// Checks that `options.schedule` is a schedule for `options.target`.
-Status checkSchedule(const PipelineOptions &options);
+/// What `request` asks for apart from its text; the error names the word, the
+/// target or the schedule that there is not.
+Result<PipelineOptions> optionsFor(const CompileRequest &request);
 
 /// One stage on MLIR: a name, a line of description and its passes.
 struct MlirStage {

@@ -9,10 +9,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Compiler/RequestKey.h"
+#include "Compiler/Pipeline.h"
 #include "Support/Digest.h"
-#include "Target/TargetSpec.h"
-#include "Transforms/KernelConfig.h"
-#include "nibble/Compiler.h"
 
 using namespace nibble;
 
@@ -33,17 +31,15 @@ std::string_view nibble::kernelText(const CompileRequest &request) {
 
 Result<std::string> nibble::requestDigest(const CompileRequest &request,
                                           std::string_view compiler) {
-  Result<KernelConfig> config = KernelConfig::parse(request.config);
-  if (!config.ok())
-    return config.status();
-  Result<TargetSpec> target = TargetSpec::parse(request.target);
-  if (!target.ok())
-    return target.status();
+  Result<PipelineOptions> options = optionsFor(request);
+  if (!options.ok())
+    return options.status();
+  const TargetSpec &target = options->target;
   return digestOf({"nibble kernel 1", compiler, request.kernel,
-                   kernelText(request), config->str(), target->name,
-                   target->cpu, target->features,
-                   std::to_string(target->sharedBytes),
-                   std::to_string(target->vectorBits), request.schedule});
+                   kernelText(request), options->config.str(), target.name,
+                   target.cpu, target.features,
+                   std::to_string(target.sharedBytes),
+                   std::to_string(target.vectorBits), options->schedule});
 }
 
 Result<std::string> nibble::requestKey(const CompileRequest &request) {

@@ -100,7 +100,9 @@ void DiskCache::setAside(const std::string &key, const std::string &why) {
     return;
   log(LogLevel::Warning,
       "cache entry " + pathOf(key, entryEnding) + " is not used: " + why);
-  (void)sys::fs::rename(pathOf(key, entryEnding), pathOf(key, badEnding));
+  if (std::error_code error =
+          sys::fs::rename(pathOf(key, entryEnding), pathOf(key, badEnding)))
+    log(LogLevel::Debug, "it cannot be set aside: " + error.message());
 }
 
 void DiskCache::store(const std::string &key, const CacheEntry &entry) {
@@ -122,41 +124,56 @@ void DiskCache::store(const std::string &key, const CacheEntry &entry) {
   }
   log(LogLevel::Debug, "cache entry " + pathOf(key, entryEnding) + " written");
   // Looking through the folder at each write would cost more than it saves.
-  if ((writtenBytes += bytes.size()) > mostBytes / 16) {
+  writtenBytes += bytes.size();
+  if (writtenBytes > mostBytes / 16) {
     writtenBytes = 0;
     prune(mostBytes);
+  }
+}
+
+/// Takes the lock of `key`, if there can be one.
+void DiskCache::waitFor(KeyLock &lock, const std::string &key) {
+  using namespace std::chrono;
+  if (folder.empty() || !writable)
+    return;
+  if (sys::fs::create_directories(folder))
+    return; // store() will say why
+  auto deadline = steady_clock::now() + minutes(1);
+  auto pause = milliseconds(1);
+  while (!lock.take(pathOf("lock", ""), key)) {
+    if (steady_clock::now() > deadline) {
+      log(LogLevel::Warning, "another process makes cache entry " + key +
+                                 " for a minute now; it is made here too");
+      return;
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, milliseconds(16));
   }
 }
 
 Result<DiskCache::Found>
 DiskCache::findOrMake(const std::string &key,
                       function_ref<Result<CacheEntry>()> make) {
-  using namespace std::chrono;
   if (std::optional<CacheEntry> found = find(key))
     return Found{std::move(*found), false};
   KeyLock lock;
-  if (!folder.empty() && writable) {
-    (void)sys::fs::create_directories(folder);
-    auto deadline = steady_clock::now() + minutes(1);
-    auto pause = milliseconds(1);
-    while (!lock.take(pathOf("lock", ""), key)) {
-      if (steady_clock::now() > deadline) {
-        log(LogLevel::Warning, "another process makes cache entry " + key +
-                                   " for a minute now; it is made here too");
-        break;
-      }
-      std::this_thread::sleep_for(pause);
-      pause = std::min(2 * pause, milliseconds(16));
-    }
-    // Another may have made it by now.
-    if (std::optional<CacheEntry> found = find(key))
-      return Found{std::move(*found), false};
-  }
+  waitFor(lock, key);
+  // Another may have made it by now.
+  if (std::optional<CacheEntry> found = find(key))
+    return Found{std::move(*found), false};
   Result<CacheEntry> entry = make();
   if (!entry.ok())
     return entry.status();
   store(key, *entry);
   return Found{std::move(*entry), true};
+}
+
+void DiskCache::update(const std::string &key,
+                       function_ref<CacheEntry(const CacheEntry *old)> change) {
+  KeyLock lock;
+  waitFor(lock, key);
+  std::optional<CacheEntry> old = find(key);
+  store(key, change(old ? &*old : nullptr));
 }
 
 //===----------------------------------------------------------------------===//
@@ -218,5 +235,7 @@ DiskCache::Removed DiskCache::prune(uint64_t most) {
 }
 
 DiskCache::Removed DiskCache::clear() {
-  return removeIf([](const File &) { return true; });
+  return removeIf([](const File &file) {
+    return file.kind != File::Temporary || file.age > deadAge;
+  });
 }

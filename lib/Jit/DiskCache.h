@@ -28,6 +28,8 @@
 
 namespace nibble {
 
+class KeyLock;
+
 /// The entries in one folder. Every member may be called from any thread.
 class DiskCache {
 public:
@@ -65,6 +67,11 @@ public:
   Result<Found> findOrMake(const std::string &key,
                            llvm::function_ref<Result<CacheEntry>()> make);
 
+  /// Puts what `change` makes of entry `key`, or of nothing, in its place; one
+  /// process at a time does, where the file system has locks.
+  void update(const std::string &key,
+              llvm::function_ref<CacheEntry(const CacheEntry *old)> change);
+
   /// One file in the folder.
   struct File {
     enum Kind { Entry, Bad, Temporary };
@@ -86,10 +93,11 @@ public:
   /// Removes what dead writers left, what was set aside, and then entries not
   /// used for longest, until the rest takes at most `most` bytes.
   Removed prune(uint64_t most);
-  /// Removes all entries.
+  /// Removes all but what may be being written.
   Removed clear();
 
 private:
+  void waitFor(KeyLock &lock, const std::string &key);
   std::string pathOf(const std::string &key, const char *ending) const;
   Removed removeIf(llvm::function_ref<bool(const File &file)> dead);
 

@@ -16,6 +16,7 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <mutex>
+#include <unistd.h>
 #include <vector>
 
 using namespace nibble;
@@ -112,7 +113,7 @@ KernelFile::open(const std::string &path) {
 
 KernelFile::~KernelFile() {
   if (file != sys::fs::kInvalidFile)
-    (void)sys::fs::closeFile(file);
+    ::close(file);
 }
 
 std::optional<CacheEntry> KernelFile::find(const std::string &key) const {
@@ -156,7 +157,7 @@ nibble::writeKernelFile(const std::string &path,
 namespace {
 struct KernelFiles {
   std::mutex mutex;
-  std::vector<std::unique_ptr<const KernelFile>> files;
+  std::vector<std::shared_ptr<const KernelFile>> files;
 
   Status open(const std::string &path) {
     Result<std::unique_ptr<const KernelFile>> file = KernelFile::open(path);
@@ -165,6 +166,11 @@ struct KernelFiles {
     std::lock_guard lock(mutex);
     files.push_back(std::move(*file));
     return Status();
+  }
+
+  std::vector<std::shared_ptr<const KernelFile>> list() {
+    std::lock_guard lock(mutex);
+    return files;
   }
 };
 } // namespace
@@ -186,9 +192,8 @@ Status nibble::loadKernels(const std::string &path) {
 }
 
 std::optional<FiledEntry> nibble::findInKernelFiles(const std::string &key) {
-  KernelFiles &all = kernelFiles();
-  std::lock_guard lock(all.mutex);
-  for (const auto &file : reverse(all.files))
+  std::vector<std::shared_ptr<const KernelFile>> files = kernelFiles().list();
+  for (const auto &file : reverse(files))
     if (std::optional<CacheEntry> entry = file->find(key))
       return FiledEntry{std::move(*entry), file->path()};
   return std::nullopt;

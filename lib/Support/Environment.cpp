@@ -76,6 +76,11 @@ Environment::read(function_ref<const char *(const char *name)> get) {
     result.dumpFolder = dump;
   result.overrideFolder = value("NIBBLE_OVERRIDE");
 
+  StringRef prints = value("NIBBLE_PRINT_TUNING");
+  if (!prints.empty() && prints != "0" && prints != "1")
+    refuse("NIBBLE_PRINT_TUNING", "1 or 0");
+  result.printsTuning = prints == "1";
+
   if (StringRef level = value("NIBBLE_LOG"); !level.empty()) {
     auto known = StringSwitch<std::optional<LogLevel>>(level)
                      .Case("off", LogLevel::Off)

@@ -38,6 +38,8 @@ struct Environment {
   std::string dumpFolder = "nibble-dump";
   /// NIBBLE_OVERRIDE: a folder of stages that take the place of compiled ones.
   std::string overrideFolder;
+  /// NIBBLE_PRINT_TUNING: 1 or 0.
+  bool printsTuning = false;
   /// NIBBLE_LOG: off, warning, info or debug.
   LogLevel logLevel = LogLevel::Warning;
   /// What could not be understood, a message each.

@@ -91,7 +91,7 @@ Status nibble::installFile(const std::string &path, std::string_view bytes) {
     if (!error)
       error = sys::fs::rename(temporary, path);
     if (error)
-      (void)sys::fs::remove(temporary);
+      ::unlink(temporary.c_str());
   }
   if (error)
     return Status(ErrorCode::IoError,

@@ -108,12 +108,13 @@ void CodeGen::optimise(
   tuning.LoopUnrolling = false;
   llvm::PassInstrumentationCallbacks callbacks;
   if (report)
-    callbacks.registerAfterPassCallback(
-        [&](llvm::StringRef type, llvm::Any, const llvm::PreservedAnalyses &) {
-          llvm::StringRef pass = callbacks.getPassNameForClassName(type);
-          if (!pass.empty())
-            report(pass);
-        });
+    callbacks.registerAfterPassCallback([&](llvm::StringRef type,
+                                            const llvm::Any &,
+                                            const llvm::PreservedAnalyses &) {
+      llvm::StringRef pass = callbacks.getPassNameForClassName(type);
+      if (!pass.empty())
+        report(pass);
+    });
   llvm::PassBuilder builder(machine.get(), tuning, std::nullopt,
                             report ? &callbacks : nullptr);
   builder.registerModuleAnalyses(modules);

@@ -18,12 +18,13 @@ namespace nibble::tool {
 /// The options that `--help` lists.
 extern llvm::cl::OptionCategory category;
 
-extern llvm::cl::SubCommand cacheCommand, compileCommand, inspectCommand,
-    quantizeCommand, runCommand, tuneCommand;
+extern llvm::cl::SubCommand cacheCommand, compileCommand, explainCommand,
+    inspectCommand, quantizeCommand, runCommand, tuneCommand;
 
 /// Each runs its command after the options are read.
 Status runCache();
 Status runCompile();
+Status runExplain();
 Status runInspect();
 Status runQuantize();
 Status runRun();

@@ -56,7 +56,7 @@ static cl::opt<std::string> printAfter(
     "print-after", cl::sub(tool::compileCommand), cl::cat(tool::category),
     cl::value_desc("pass"),
     cl::desc("Instead of a stage, print what a pass of MLIR or of LLVM's "
-             "optimiser leaves, such as cse or instcombine; a wrong name lists "
+             "optimiser leaves, such as instcombine; a wrong name lists "
              "them"));
 static cl::opt<std::string> output("o", cl::sub(tool::compileCommand),
                                    cl::cat(tool::category), cl::init("-"),

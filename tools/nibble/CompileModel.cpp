@@ -75,10 +75,11 @@ static Status make(const std::string &key, const CompileRequest &request,
     return kernel.status().withContext(request.config);
   std::optional<CacheEntry> cubin;
   if (ptxas && request.target != "host") {
-    Result<std::string> bytes = ptxas->assemble(kernel->code, kernel->target);
-    if (!bytes.ok())
-      return bytes.status().withContext(request.config);
-    cubin = cubinEntry(*kernel, ptxas->name, std::move(*bytes));
+    Result<Ptxas::Assembled> made =
+        ptxas->assemble(kernel->code, kernel->target);
+    if (!made.ok())
+      return made.status().withContext(request.config);
+    cubin = cubinEntry(*kernel, ptxas->name, std::move(made->cubin));
   }
   std::lock_guard lock(made.mutex);
   ++made.kernels;
@@ -126,7 +127,9 @@ Status tool::compileModel(const ModelJob &job) {
   if (Status status = writeKernelFile(job.output, made.entries); !status.ok())
     return status;
   uint64_t bytes = 0;
-  (void)sys::fs::file_size(job.output, bytes);
+  if (std::error_code error = sys::fs::file_size(job.output, bytes))
+    return Status(ErrorCode::IoError,
+                  "cannot read '" + job.output + "': " + error.message());
   outs() << job.output << ": " << made.kernels << " kernels for "
          << job.targets;
   if (made.cubins)

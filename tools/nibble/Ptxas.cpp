@@ -76,8 +76,20 @@ Result<std::optional<Ptxas>> Ptxas::find(const std::string &path) {
   return std::optional(found);
 }
 
-Result<std::string> Ptxas::assemble(const std::string &ptx,
-                                    const std::string &target) const {
+/// The number before `unit` in `text`; 0 if there is none.
+static int numberBefore(StringRef text, StringRef unit) {
+  StringRef before = text.take_front(text.find(unit)).rtrim();
+  int number = 0;
+  if (before.size() == text.size() ||
+      before
+          .take_back(before.size() - before.find_last_not_of("0123456789") - 1)
+          .getAsInteger(10, number))
+    return 0;
+  return number;
+}
+
+Result<Ptxas::Assembled> Ptxas::assemble(const std::string &ptx,
+                                         const std::string &target) const {
   Scratch source("ptx"), cubin("cubin");
   if (source.error || cubin.error)
     return Status(ErrorCode::IoError,
@@ -86,9 +98,17 @@ Result<std::string> Ptxas::assemble(const std::string &ptx,
   if (Status status = writeFile(source.str(), {ptx}); !status.ok())
     return status;
   std::string architecture = "-arch=" + target;
-  Result<std::string> said = outputOf(
-      path, {path, architecture, source.path.str(), "-o", cubin.path.str()});
+  Result<std::string> said =
+      outputOf(path, {path, "-v", architecture, source.path.str(), "-o",
+                      cubin.path.str()});
   if (!said.ok())
     return said.status();
-  return readFile(cubin.str());
+  Result<std::string> bytes = readFile(cubin.str());
+  if (!bytes.ok())
+    return bytes.status();
+  // `0 bytes stack frame, 8 bytes spill stores, 4 bytes spill loads` and `Used
+  // 56 registers, ...`
+  return Assembled{std::move(*bytes), numberBefore(*said, "registers"),
+                   numberBefore(*said, "bytes spill stores") +
+                       numberBefore(*said, "bytes spill loads")};
 }

@@ -24,9 +24,17 @@ struct Ptxas {
   /// is none there.
   static Result<std::optional<Ptxas>> find(const std::string &path);
 
-  /// The cubin of `ptx` for `target`; a CompileError holds what it prints.
-  Result<std::string> assemble(const std::string &ptx,
-                               const std::string &target) const;
+  /// What it makes of PTX.
+  struct Assembled {
+    std::string cubin;
+    int registers = 0;
+    /// Stores to and loads from local memory, in bytes of a thread.
+    int spilledBytes = 0;
+  };
+  /// Assembles `ptx`, one kernel's, for `target`; a CompileError holds what it
+  /// prints.
+  Result<Assembled> assemble(const std::string &ptx,
+                             const std::string &target) const;
 };
 
 } // namespace nibble::tool

@@ -36,6 +36,7 @@ int main(int argc, char **argv) {
   const Command commands[] = {
       {tool::cacheCommand, tool::runCache},
       {tool::compileCommand, tool::runCompile},
+      {tool::explainCommand, tool::runExplain},
       {tool::inspectCommand, tool::runInspect},
       {tool::quantizeCommand, tool::runQuantize},
       {tool::runCommand, tool::runRun},

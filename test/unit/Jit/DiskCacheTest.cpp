@@ -9,6 +9,7 @@
 #include "Jit/KernelFile.h"
 #include "Jit/KernelStore.h"
 #include "Jit/KeyLock.h"
+#include "Jit/MeasuredTimes.h"
 #include "Support/Digest.h"
 #include "Support/Files.h"
 #include "TestFolder.h"
@@ -213,7 +214,8 @@ TEST(DiskCache, RemovesOnlyItsOwnFiles) {
   makeOlder(bad, 100000);
   EXPECT_EQ(cache.prune(1 << 20).files, 1u); // bad
   EXPECT_TRUE(cache.find(key));
-  EXPECT_EQ(cache.clear().files, 2u); // young and the entry
+  EXPECT_EQ(cache.clear().files, 1u); // the entry
+  EXPECT_TRUE(readFile(young).ok());
   EXPECT_TRUE(readFile(mine).ok());
 }
 
@@ -251,6 +253,49 @@ TEST(DiskCache, OneMakesAndOthersWait) {
   for (std::thread &thread : threads)
     thread.join();
   EXPECT_EQ(made, 1);
+}
+
+TEST(MeasuredTimes, NobodysAreLost) {
+  std::mt19937 random(std::random_device{}());
+  TestFolder folder;
+  std::string problem = digestOf({"problem"});
+  constexpr int writers = 8, each = 12;
+  std::vector<std::thread> threads;
+  for (int w = 0; w < writers; ++w)
+    threads.emplace_back([&, w] {
+      DiskCache cache(folder.path(), 1 << 20); // as another process has one
+      for (int i = 0; i < each; ++i)
+        addTimes(cache, problem, "test",
+                 {{"WRITER=" + std::to_string(w) + " I=" + std::to_string(i),
+                   {1.5 * w + i, 1, 2}}});
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  DiskCache cache(folder.path(), 1 << 20);
+  MeasuredTimes times = findTimes(cache, problem);
+  EXPECT_EQ(times.size(), size_t(writers * each));
+  for (int w = 0; w < writers; ++w)
+    for (int i = 0; i < each; ++i)
+      EXPECT_EQ(times["WRITER=" + std::to_string(w) + " I=" + std::to_string(i)]
+                    .median,
+                1.5 * w + i);
+  addTimes(cache, problem, "test", {{"WRITER=0 I=0", {7, 6, 8}}});
+  times = findTimes(cache, problem);
+  EXPECT_EQ(times.size(), size_t(writers * each));
+  EXPECT_EQ(times["WRITER=0 I=0"].p90, 8);
+  EXPECT_TRUE(findTimes(cache, digestOf({"another"})).empty());
+
+  // Shipped with an application, and measured anew there.
+  std::string path = folder / "times.nbl";
+  ASSERT_TRUE(writeKernelFile(path, {{problem, *cache.find(problem)}}).ok());
+  ASSERT_TRUE(loadKernels(path).ok());
+  DiskCache there(folder / "there", 1 << 20);
+  EXPECT_EQ(findTimes(there, problem).size(), size_t(writers * each));
+  addTimes(there, problem, "test", {{"WRITER=0 I=0", {9, 9, 9}}});
+  times = findTimes(there, problem);
+  EXPECT_EQ(times.size(), size_t(writers * each));
+  EXPECT_EQ(times["WRITER=0 I=0"].median, 9);
+  EXPECT_EQ(times["WRITER=1 I=0"].median, 1.5);
 }
 
 TEST(KernelStore, CubinsAreMadeOncePerAssembler) {

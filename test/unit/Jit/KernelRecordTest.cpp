@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Jit/KernelRecord.h"
+#include "Compiler/RequestKey.h"
 #include <gtest/gtest.h>
 
 using namespace nibble;
@@ -87,6 +88,9 @@ TEST(RequestKey, NamesEveryInput) {
   EXPECT_TRUE(changed([](auto &r) { r.schedule = "simt"; }));
   EXPECT_TRUE(changed([](auto &r) { r.config += " warps=8"; }));
   EXPECT_TRUE(changed([](auto &r) { r.text = "nibble.kernel"; }));
+  // Versions side by side: another compiler, another name.
+  EXPECT_EQ(*requestDigest(request, compilerBuild()), key);
+  EXPECT_NE(*requestDigest(request, "another"), key);
   // The same in other words.
   EXPECT_FALSE(changed([](auto &r) { r.config = "BLOCK_M=16  BITS=4"; }));
   EXPECT_FALSE(changed([](auto &r) { r.textName = "mine"; }));

@@ -60,12 +60,17 @@ TEST(Environment, ListsAndLevels) {
   EXPECT_TRUE(none.dumpStages.empty());
   EXPECT_EQ(none.dumpFolder, "nibble-dump");
   EXPECT_EQ(none.logLevel, LogLevel::Warning);
+  EXPECT_FALSE(none.printsTuning);
   EXPECT_TRUE(none.problems.empty());
   Environment some = read({{"NIBBLE_KERNELS", "a.nbl:/b/c.nbl"},
                            {"NIBBLE_DUMP", "llvm,ptx"},
                            {"NIBBLE_DUMP_DIR", "/d"},
                            {"NIBBLE_OVERRIDE", "/o"},
+                           {"NIBBLE_PRINT_TUNING", "1"},
                            {"NIBBLE_LOG", "debug"}});
+  EXPECT_TRUE(some.printsTuning);
+  EXPECT_FALSE(read({{"NIBBLE_PRINT_TUNING", "0"}}).printsTuning);
+  EXPECT_EQ(read({{"NIBBLE_PRINT_TUNING", "yes"}}).problems.size(), 1u);
   EXPECT_EQ(some.kernelFiles, (std::vector<std::string>{"a.nbl", "/b/c.nbl"}));
   EXPECT_EQ(some.dumpStages, (std::vector<std::string>{"llvm", "ptx"}));
   EXPECT_EQ(some.dumpFolder, "/d");

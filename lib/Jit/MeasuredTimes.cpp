@@ -1,0 +1,56 @@
+//===- Jit/MeasuredTimes.cpp - What was measured, for the next process ----===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See MeasuredTimes.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Jit/MeasuredTimes.h"
+#include "Jit/KernelFile.h"
+
+using namespace nibble;
+using namespace llvm;
+
+/// Adds the times of `entry` to `times`. What is no time is left out: it can
+/// only be of a nibble to come.
+static void readTimes(const CacheEntry &entry, MeasuredTimes &times) {
+  const json::Object *list = entry.about.getObject("times");
+  for (const auto &[config, value] : list ? *list : json::Object()) {
+    const json::Object *time = value.getAsObject();
+    auto median = time ? time->getNumber("median") : std::nullopt;
+    auto p10 = time ? time->getNumber("p10") : std::nullopt;
+    auto p90 = time ? time->getNumber("p90") : std::nullopt;
+    if (median && p10 && p90)
+      times[config.str()] = {*median, *p10, *p90};
+  }
+}
+
+MeasuredTimes nibble::findTimes(DiskCache &cache, const std::string &problem) {
+  MeasuredTimes times;
+  if (std::optional<FiledEntry> filed = findInKernelFiles(problem))
+    readTimes(filed->entry, times);
+  if (std::optional<CacheEntry> entry = cache.find(problem))
+    readTimes(*entry, times);
+  return times;
+}
+
+void nibble::addTimes(DiskCache &cache, const std::string &problem,
+                      const std::string &name, const MeasuredTimes &times) {
+  cache.update(problem, [&](const CacheEntry *old) {
+    MeasuredTimes all;
+    if (old)
+      readTimes(*old, all);
+    for (const auto &[config, time] : times)
+      all[config] = time;
+    json::Object list;
+    for (const auto &[config, time] : all)
+      list[config] = json::Object{
+          {"median", time.median}, {"p10", time.p10}, {"p90", time.p90}};
+    return CacheEntry{json::Object{{"kind", "times"},
+                                   {"name", name},
+                                   {"times", std::move(list)}},
+                      ""};
+  });
+}

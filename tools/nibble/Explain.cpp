@@ -1,0 +1,245 @@
+//===- Explain.cpp - nibble explain ---------------------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Says which kernel a layer's call runs, what it costs and what it is made of,
+// on a machine with or without the GPU.
+//
+//===----------------------------------------------------------------------===//
+
+#include "API/AheadOfTime.h"
+#include "API/KernelChoice.h"
+#include "Commands.h"
+#include "Layers.h"
+#include "Ptxas.h"
+#include "Table.h"
+#include "Target/TargetSpec.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace nibble;
+using namespace nibble::tool;
+using namespace llvm;
+
+cl::SubCommand tool::explainCommand(
+    "explain", "Say which kernel a layer's call runs, and what it is");
+
+static cl::opt<std::string> modelFolder("model", cl::sub(explainCommand),
+                                        cl::cat(category), cl::Required,
+                                        cl::value_desc("folder"),
+                                        cl::desc("The checkpoint"));
+static cl::opt<std::string> layerName("layer", cl::sub(explainCommand),
+                                      cl::cat(category), cl::Required,
+                                      cl::value_desc("name"),
+                                      cl::desc("The layer"));
+static cl::opt<std::string> rowCounts("m", cl::sub(explainCommand),
+                                      cl::cat(category), cl::init("1"),
+                                      cl::value_desc("list"),
+                                      cl::desc("Numbers of rows of x"));
+static cl::opt<std::string> typeName("dtype", cl::sub(explainCommand),
+                                     cl::cat(category), cl::init("f16"),
+                                     cl::value_desc("type"),
+                                     cl::desc("Type of x: f16, bf16 or f32"));
+static cl::opt<std::string>
+    target("target", cl::sub(explainCommand), cl::cat(category),
+           cl::init("sm_90a"), cl::value_desc("name"),
+           cl::desc("sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a or host"));
+static cl::opt<int> multiprocessors(
+    "multiprocessors", cl::sub(explainCommand), cl::cat(category), cl::init(0),
+    cl::value_desc("number"),
+    cl::desc("Of the GPU; default: those of the target's usual one"));
+static cl::opt<std::string>
+    config("config", cl::sub(explainCommand), cl::cat(category),
+           cl::value_desc("words"),
+           cl::desc("Words of a configuration instead of nibble's own choice"));
+static cl::opt<std::string> schedule("schedule", cl::sub(explainCommand),
+                                     cl::cat(category), cl::init("auto"),
+                                     cl::value_desc("name"),
+                                     cl::desc("auto, host, simt or mma"));
+
+/// What one call is about.
+namespace {
+struct Call {
+  const model::Layer &layer;
+  DType type;
+  int64_t rows;
+  TargetSpec spec;
+  int multiprocessors;
+};
+} // namespace
+
+static void say(StringRef what, const Twine &text) {
+  outs() << left_justify(what, 16) << text << "\n";
+}
+
+/// The request that a layer makes for `call`.
+static Result<CompileRequest> requestOf(const Call &call) {
+  Result<KernelConfig> overrides = parseOverrides(config);
+  if (!overrides.ok())
+    return overrides.status();
+  bool host = call.spec.isHost();
+  CallKind kind = {call.type, bucketOf(call.rows, host),
+                   !host && denseIsAligned(call.layer, call.type)};
+  driver::DeviceProperties device;
+  device.multiprocessors = call.multiprocessors;
+  device.maxSharedBytesPerBlock = static_cast<size_t>(call.spec.sharedBytes);
+  CompileRequest request =
+      host ? hostRequest(call.layer, kind, *overrides)
+           : gpuRequest(call.layer, kind, target, device, *overrides);
+  request.schedule = schedule;
+  return request;
+}
+
+/// How often each kind of instruction stands in `ptx`, the most frequent first:
+/// by its name up to the first point, and of memory and matrix instructions up
+/// to the second.
+static std::string instructionMix(StringRef ptx) {
+  MapVector<StringRef, int> counts;
+  for (StringRef line : split(ptx, "\n")) {
+    line = line.trim();
+    if (line.consume_front("@"))
+      line = line.split(' ').second.ltrim();
+    StringRef name = line.take_while(
+        [](char c) { return isAlnum(c) || c == '.' || c == '_' || c == ':'; });
+    if (name.empty() || !isLower(name[0]))
+      continue;
+    auto [first, rest] = name.split('.');
+    bool whole = is_contained({"ld", "st", "cp", "mma", "wgmma", "ldmatrix",
+                               "mbarrier", "red", "atom"},
+                              first);
+    if (whole)
+      first = name.take_front(first.size() + 1 + rest.split('.').first.size());
+    ++counts[first];
+  }
+  auto list = counts.takeVector();
+  llvm::sort(list, [](auto &a, auto &b) {
+    return std::pair(-a.second, a.first) < std::pair(-b.second, b.first);
+  });
+  std::string text;
+  for (auto [name, count] : list)
+    text +=
+        (text.empty() ? "" : ", ") + std::to_string(count) + " " + name.str();
+  return text;
+}
+
+/// Registers, and how many programs a multiprocessor holds at a time. Sizes of
+/// a multiprocessor are from the CUDA C++ Programming Guide, "Technical
+/// Specifications per Compute Capability".
+static Status explainResources(const Call &call, const CompiledKernel &kernel,
+                               int64_t programs) {
+  Result<std::optional<Ptxas>> ptxas = Ptxas::find("");
+  if (!ptxas.ok())
+    return ptxas.status();
+  int64_t registers = 0;
+  if (*ptxas) {
+    Result<Ptxas::Assembled> made =
+        (*ptxas)->assemble(kernel.code, kernel.target);
+    if (!made.ok())
+      return made.status();
+    registers = made->registers;
+    say("registers", Twine(registers) + " a thread, " +
+                         Twine(made->spilledBytes) + " bytes spilled (" +
+                         (*ptxas)->name + ")");
+  } else {
+    say("registers", "not known without ptxas");
+  }
+  bool small = is_contained({"sm_86", "sm_89", "sm_120a"}, kernel.target);
+  int64_t threadLimit = (small ? 1536 : 2048) / kernel.threads;
+  // Each block takes 1 KiB beyond its own.
+  int64_t sharedLimit =
+      (call.spec.sharedBytes + 1024) / (kernel.sharedBytes + 1024);
+  // Registers are given out to warps in units of 256.
+  int64_t warpRegisters = (registers * 32 + 255) / 256 * 256;
+  int64_t registerLimit =
+      registers ? 65536 / warpRegisters / (kernel.threads / 32) : threadLimit;
+  int64_t resident = std::min({threadLimit, sharedLimit, registerLimit});
+  StringRef bound = resident == sharedLimit     ? "shared memory"
+                    : resident == registerLimit ? "registers"
+                                                : "threads";
+  double waves = static_cast<double>(programs) /
+                 static_cast<double>(std::max<int64_t>(resident, 1) *
+                                     call.multiprocessors);
+  say("residency", Twine(resident) + " programs a multiprocessor, bounded by " +
+                       bound + "; " + Twine(call.multiprocessors) +
+                       " multiprocessors; " + fixed(waves, 2) + " waves");
+  return Status();
+}
+
+static Status explain(const Call &call) {
+  const model::Layer &layer = call.layer;
+  Result<CompileRequest> request = requestOf(call);
+  if (!request.ok())
+    return request.status();
+  Result<CompiledKernel> kernel = compile(*request);
+  if (!kernel.ok())
+    return kernel.status();
+  Result<int64_t> programs =
+      kernel->interface.programs({{"M", call.rows},
+                                  {"N", layer.outFeatures},
+                                  {"K", layer.inFeatures},
+                                  {"G", layer.groups}});
+  if (!programs.ok())
+    return programs.status();
+  double bytes = bytesOf(layer, call.rows, call.type);
+  double operations = 2.0 * static_cast<double>(call.rows) *
+                      static_cast<double>(layer.inFeatures) *
+                      static_cast<double>(layer.outFeatures);
+  say("call",
+      Twine(call.rows) + " rows of " + dtypeName(call.type) + " for " + target);
+  say("work", fixed(bytes / 1e6, 3) + " MB, " + fixed(operations / 1e6, 1) +
+                  " MFLOP: " + fixed(operations / bytes, 1) + " FLOP a byte");
+  say("kernel", kernel->name + " by schedule " + kernel->schedule +
+                    (kernel->mmaRefused.empty()
+                         ? ""
+                         : "; mma refuses it: " + kernel->mmaRefused));
+  say("configuration", kernel->config);
+  if (call.spec.isHost()) {
+    say("programs", Twine(*programs));
+    return Status();
+  }
+  say("programs",
+      Twine(*programs) + " of " + Twine(kernel->threads) + " threads");
+  say("shared memory", Twine(kernel->sharedBytes) + " of " +
+                           Twine(call.spec.sharedBytes) + " bytes a program");
+  if (Status status = explainResources(call, *kernel, *programs); !status.ok())
+    return status;
+  say("instructions", instructionMix(kernel->code));
+  return Status();
+}
+
+Status tool::runExplain() {
+  Result<SmallVector<int64_t>> counts = readRowCounts(rowCounts);
+  if (!counts.ok())
+    return counts.status();
+  Result<DType> type = readType(typeName);
+  if (!type.ok())
+    return type.status();
+  Result<TargetSpec> spec = TargetSpec::parse(target);
+  if (!spec.ok())
+    return spec.status();
+  if (multiprocessors < 0)
+    return Status(ErrorCode::InvalidArgument, "--multiprocessors is negative");
+  Result<model::Checkpoint> checkpoint = model::Checkpoint::open(modelFolder);
+  if (!checkpoint.ok())
+    return checkpoint.status();
+  Result<model::Layer> layer = checkpoint->load(layerName);
+  if (!layer.ok())
+    return layer.status();
+  say("layer", layerName + ": K = " + Twine(layer->inFeatures) +
+                   ", N = " + Twine(layer->outFeatures) + ", " +
+                   Twine(layer->bits) + " bits, " + Twine(layer->groups) +
+                   " groups" + (layer->actOrder ? ", act-order" : "") +
+                   (layer->bias.empty() ? "" : ", bias"));
+  for (int64_t rows : *counts) {
+    outs() << "\n";
+    Status status = explain(
+        {*layer, *type, rows, *spec,
+         multiprocessors ? multiprocessors : usualMultiprocessors(target)});
+    if (!status.ok())
+      return status;
+  }
+  outs().flush();
+  return Status();
+}
