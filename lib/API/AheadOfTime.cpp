@@ -8,7 +8,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/AheadOfTime.h"
+#include "API/DeviceWeights.h"
 #include "API/KernelChoice.h"
+#include "Model/PackedWeights.h"
 #include "Target/TargetSpec.h"
 
 using namespace nibble;
@@ -56,6 +58,8 @@ nibble::allRequests(const model::Layer &layer, DType type,
       failed = key.status();
   };
   add(makeDenseRequest(type, target));
+  if (!spec->isHost() && model::packedGroupRows(layer))
+    add(packRequest(layer.bits, target));
   for (int bucket = 0; bucket < bucketsOf(spec->isHost()); ++bucket) {
     if (spec->isHost()) {
       add(hostRequest(layer, {type, bucket, /*aligned=*/false}, *nothing));

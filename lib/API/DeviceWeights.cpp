@@ -53,8 +53,7 @@ Result<DeviceWeights> DeviceWeights::upload(const model::Layer &layer,
   return weights;
 }
 
-/// The kernel that packs codes of `bits` bits.
-static CompileRequest packRequest(int bits, const std::string &target) {
+CompileRequest nibble::packRequest(int bits, const std::string &target) {
   CompileRequest request;
   request.kernel = "pack_weights";
   request.target = target;

@@ -14,6 +14,7 @@
 
 #include "Driver/Memory.h"
 #include "Model/Layer.h"
+#include "nibble/Compiler.h"
 #include <vector>
 
 namespace nibble {
@@ -24,6 +25,9 @@ namespace nibble {
 struct WeightAddresses {
   const void *qweight, *qzeros, *scales, *gIdx, *bias;
 };
+
+/// The kernel that packs codes of `bits` bits on a device.
+CompileRequest packRequest(int bits, const std::string &target);
 
 /// Device memory with a layer's weights.
 class DeviceWeights {
