@@ -6,7 +6,8 @@
 // point of their group, and adds the product to an fp32 accumulator.
 //
 //   x        [M, K]             activations, rounded to T before the product
-//   qweight  [K * BITS / 32, N] codes packed along K, low bits first
+//   qweight  [K * BITS / 32, N] codes packed along K, low bits first; one of 3
+//                               bits may lie across two words (nibble/Codec.h)
 //   qzeros   [G, N * BITS / 32] zero points minus one, packed along N
 //   scales   [G, N]
 //   g_idx    [K]                the group of each row; read if ACT_ORDER
@@ -23,7 +24,7 @@
 !acc     = !nibble.tile<BLOCK_M x BLOCK_N x f32>
 
 nibble.kernel @matmul_248
-    params [BITS one_of [2, 4, 8], GROUP_SIZE, ACT_ORDER one_of [0, 1], HAS_BIAS one_of [0, 1],
+    params [BITS one_of [2, 3, 4, 8], GROUP_SIZE, ACT_ORDER one_of [0, 1], HAS_BIAS one_of [0, 1],
             BLOCK_M, BLOCK_N multiple_of 32 / BITS, BLOCK_K multiple_of 32 / BITS, GROUP_M]
     types [X one_of [f16, bf16, f32], T one_of [f16, bf16], Y one_of [f16, bf16]]
     sizes [M, N multiple_of 32 / BITS, K multiple_of 32 / BITS, G]

@@ -4,11 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // y = x W + bias, where W is [K, N] in GPTQ's packing (K = infeatures,
-// N = outfeatures, P = 32 / bits codes a word, maxq = 2^bits - 1):
+// N = outfeatures; nibble/Codec.h says how codes lie in words):
 //
 //   W[k, n] = (q[k, n] - z[g, n]) * scales[g, n]       with g = g_idx[k]
-//   q[k, n] = (qweight[k / P, n] >> bits * (k mod P)) & maxq
-//   z[g, n] = (((qzeros[g, n / P] >> bits * (n mod P)) & maxq) + 1) & maxq
+//   q[k, n] = code k of column n of qweight
+//   z[g, n] = (code n of row g of qzeros + 1) mod 2^bits
 //
 //   Result<QuantLinear> layer = QuantLinear::load("model/",
 //   "layers.0.up_proj"); if (!layer.ok()) ...layer.status().message()... Status
@@ -25,6 +25,7 @@
 #ifndef NIBBLE_QUANTLINEAR_H
 #define NIBBLE_QUANTLINEAR_H
 
+#include "nibble/Codec.h"
 #include "nibble/Compiler.h"
 #include "nibble/Export.h"
 #include "nibble/Status.h"
@@ -39,13 +40,14 @@ namespace nibble {
 
 /// A layer's arrays as checkpoints hold them. nibble copies them.
 struct QuantLinearArrays {
-  /// 2, 4 or 8.
+  /// 2, 3, 4 or 8. K and N are multiples of the codes that fill whole words:
+  /// 16, 32, 8 or 4.
   int bits = 4;
   /// Rows of a group, a divisor of K; -1 for one group of all rows.
   int64_t groupSize = -1;
-  /// i32 [K / P, N].
+  /// i32 [K * bits / 32, N].
   TensorView qweight;
-  /// i32 [G, N / P], zero points minus one.
+  /// i32 [G, N * bits / 32], zero points minus one.
   TensorView qzeros;
   /// f16 [G, N].
   TensorView scales;
@@ -167,8 +169,8 @@ public:
   Result<std::vector<Candidate>>
   tune(DType type, int64_t rows, const std::vector<std::string> &configs = {});
 
-  /// The packed weights in the checkpoint's order, i32 [K / P, N]; they belong
-  /// to the layer.
+  /// The packed weights in the checkpoint's order, i32 [K * bits / 32, N]; they
+  /// belong to the layer.
   TensorView weight() const;
 
   int bits() const;

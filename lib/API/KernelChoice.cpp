@@ -110,6 +110,8 @@ static KernelConfig configFor(const model::Layer &layer, DType type,
       value = found->second;
   };
   int64_t groupM = 8;
+  // A block of K is whole units of codes.
+  blocks.k = std::max(blocks.k, layer.codec().unitCodes());
   choose("BLOCK_M", blocks.m);
   choose("BLOCK_N", blocks.n);
   choose("BLOCK_K", blocks.k);
@@ -151,7 +153,9 @@ CompileRequest nibble::hostRequest(const model::Layer &layer, CallKind kind,
   // Columns of a block: enough for all accumulators of a row, and fewer for
   // more rows, which share them. Rows of K: what unrolled code can bear.
   int64_t rows = hostFirst[kind.bucket];
-  Blocks blocks = {rows, rows == 1 ? 256 : 128, 16, 1};
+  // With units of 32 codes that is twice as many, so columns are fewer.
+  int64_t columns = layer.codec().splits() ? 64 : rows == 1 ? 256 : 128;
+  Blocks blocks = {rows, columns, 16, 1};
   return requestFor(configFor(layer, kind.type, blocks, overrides), "host");
 }
 

@@ -170,18 +170,18 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
   if (!status.ok())
     return status;
 
-  if (arrays.bits != 2 && arrays.bits != 4 && arrays.bits != 8)
-    return Status(ErrorCode::Unsupported, "bits is " +
-                                              std::to_string(arrays.bits) +
-                                              "; nibble takes 2, 4 and 8");
+  if (!Codec::takes(arrays.bits))
+    return Status(ErrorCode::Unsupported,
+                  "bits is " + std::to_string(arrays.bits) + "; nibble takes " +
+                      Codec::widthsText);
   layer.bits = arrays.bits;
-  int64_t perWord = model::codesPerWord(layer.bits);
-  layer.inFeatures = arrays.qweight.shape[0] * perWord;
+  Codec codec = layer.codec();
+  layer.inFeatures = codec.codes(arrays.qweight.shape[0]);
   layer.outFeatures = arrays.qweight.shape[1];
   layer.groupSize = arrays.groupSize;
   layer.groups = arrays.scales.shape[0];
   for (auto [name, array, columns] :
-       {std::tuple("qzeros", &arrays.qzeros, layer.outFeatures / perWord),
+       {std::tuple("qzeros", &arrays.qzeros, codec.words(layer.outFeatures)),
         std::tuple("scales", &arrays.scales, layer.outFeatures)})
     if (array->shape[0] != layer.groups || array->shape[1] != columns)
       return invalid(
@@ -425,7 +425,7 @@ TensorView QuantLinear::weight() const {
   const model::Layer &layer = state->layer;
   return TensorView::dense(
       layer.qweight.data(), DType::I32,
-      {layer.inFeatures / model::codesPerWord(layer.bits), layer.outFeatures});
+      {layer.codec().words(layer.inFeatures), layer.outFeatures});
 }
 
 int QuantLinear::bits() const { return state->layer.bits; }

@@ -81,32 +81,31 @@ static Status checkShape(const std::string &name, const FileTensor &tensor,
 
 /// Which format symmetric zero points give away; nothing if they do not.
 static std::optional<ZeroFormat> formatOfZeros(const Layer &layer) {
-  uint32_t v1 = 0, v2 = 0;
-  for (int shift = 0; shift < 32; shift += layer.bits) {
-    v1 |= ((1u << (layer.bits - 1)) - 1) << shift;
-    v2 |= (1u << (layer.bits - 1)) << shift;
-  }
-  auto all = [&](uint32_t word) {
-    return llvm::all_of(layer.qzeros, [&](int32_t each) {
-      return static_cast<uint32_t>(each) == word;
-    });
-  };
-  if (layer.qzeros.empty())
-    return std::nullopt;
-  if (all(v1))
+  uint32_t middle = 1u << (layer.bits - 1);
+  bool v1 = true, v2 = true;
+  Codec codec = layer.codec();
+  int64_t rowWords = codec.words(layer.outFeatures);
+  for (int64_t g = 0; g < layer.groups; ++g)
+    for (int64_t n = 0; n < layer.outFeatures; ++n) {
+      uint32_t stored = codec.get(&layer.qzeros[g * rowWords], 1, n);
+      v1 &= stored == middle - 1;
+      v2 &= stored == middle;
+    }
+  if (v1)
     return ZeroFormat::V1;
-  return all(v2) ? std::optional(ZeroFormat::V2) : std::nullopt;
+  return v2 ? std::optional(ZeroFormat::V2) : std::nullopt;
 }
 
 /// Zero points as they are to zero points minus one, modulo 2^bits each.
 static void subtractOne(Layer &layer) {
-  uint32_t mask = maxCode(layer.bits);
-  for (int32_t &word : layer.qzeros) {
-    uint32_t from = static_cast<uint32_t>(word), to = 0;
-    for (int shift = 0; shift < 32; shift += layer.bits)
-      to |= (((from >> shift) - 1) & mask) << shift;
-    word = static_cast<int32_t>(to);
-  }
+  Codec codec = layer.codec();
+  int64_t rowWords = codec.words(layer.outFeatures);
+  std::vector<int32_t> from(layer.qzeros.size());
+  from.swap(layer.qzeros);
+  for (int64_t g = 0; g < layer.groups; ++g)
+    for (int64_t n = 0; n < layer.outFeatures; ++n)
+      codec.put(&layer.qzeros[g * rowWords], 1, n,
+                (codec.get(&from[g * rowWords], 1, n) - 1) & codec.maxCode());
 }
 
 Result<Layer> Checkpoint::load(const std::string &name) const {
@@ -129,16 +128,17 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
     status = copy(tensorName("scales"), find("scales"), "F16", 2, layer.scales);
   if (!status.ok())
     return status;
-  if (settings->bits != 2 && settings->bits != 4 && settings->bits != 8)
-    return Status(ErrorCode::Unsupported, "layer '" + name + "' has " +
-                                              std::to_string(settings->bits) +
-                                              " bits; nibble takes 2, 4 and 8");
+  if (!Codec::takes(settings->bits))
+    return Status(ErrorCode::Unsupported,
+                  "layer '" + name + "' has " + std::to_string(settings->bits) +
+                      " bits; nibble takes " + Codec::widthsText);
   layer.bits = static_cast<int>(settings->bits);
-  int64_t perWord = codesPerWord(layer.bits);
+  Codec codec = layer.codec();
   layer.outFeatures = qweight->shape[1];
-  if (__builtin_mul_overflow(qweight->shape[0], perWord, &layer.inFeatures))
+  if (qweight->shape[0] > INT64_MAX / 32)
     return invalid("tensor '" + tensorName("qweight") +
                    "' has more rows than fit 63 bits");
+  layer.inFeatures = codec.codes(qweight->shape[0]);
   layer.groupSize = settings->groupSize;
   Result<int64_t> groupSize = checkSizes(layer.bits, layer.groupSize,
                                          layer.inFeatures, layer.outFeatures);
@@ -147,7 +147,7 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
                   "layer '" + name + "': " + groupSize.status().message());
   layer.groups = layer.inFeatures / *groupSize;
   status = checkShape(tensorName("qzeros"), *find("qzeros"),
-                      {layer.groups, layer.outFeatures / perWord});
+                      {layer.groups, codec.words(layer.outFeatures)});
   if (status.ok())
     status = checkShape(tensorName("scales"), *find("scales"),
                         {layer.groups, layer.outFeatures});

@@ -23,16 +23,18 @@ static constexpr int64_t maxExtent = int64_t(1) << 30;
 
 Result<int64_t> model::checkSizes(int64_t bits, int64_t groupSize,
                                   int64_t inFeatures, int64_t outFeatures) {
-  if (bits != 2 && bits != 4 && bits != 8)
-    return Status(ErrorCode::Unsupported,
-                  "bits is " + text(bits) + "; nibble takes 2, 4 and 8");
-  int64_t perWord = 32 / bits;
+  if (!Codec::takes(bits))
+    return Status(ErrorCode::Unsupported, "bits is " + text(bits) +
+                                              "; nibble takes " +
+                                              Codec::widthsText);
+  int64_t unit = Codec{static_cast<int>(bits)}.unitCodes();
   for (auto [name, value] : {std::pair("infeatures", inFeatures),
                              std::pair("outfeatures", outFeatures)})
-    if (value < 1 || value > maxExtent || value % perWord != 0)
+    if (value < 1 || value > maxExtent || value % unit != 0)
       return invalid(std::string(name) + " is " + text(value) +
-                     "; it must be a positive multiple of " + text(perWord) +
-                     ", the codes of a word of " + text(bits) + " bits");
+                     "; it must be a positive multiple of " + text(unit) +
+                     ", the codes of " + text(bits) +
+                     " bits that fill whole words");
   if (groupSize == -1)
     return inFeatures;
   if (groupSize < 1 || inFeatures % groupSize != 0)
@@ -47,7 +49,7 @@ Status model::checkLayer(Layer &layer) {
   if (!groupSize.ok())
     return groupSize.status();
   layer.groupSize = *groupSize;
-  int64_t perWord = codesPerWord(layer.bits);
+  Codec codec = layer.codec();
   if (layer.groups != layer.inFeatures / layer.groupSize)
     return invalid("there are " + text(layer.groups) + " groups; groupsize " +
                    text(layer.groupSize) + " and infeatures " +
@@ -61,9 +63,9 @@ Status model::checkLayer(Layer &layer) {
   };
   for (Status status :
        {check("qweight", layer.qweight.size(),
-              layer.inFeatures / perWord * layer.outFeatures),
+              codec.words(layer.inFeatures) * layer.outFeatures),
         check("qzeros", layer.qzeros.size(),
-              layer.groups * (layer.outFeatures / perWord)),
+              layer.groups * codec.words(layer.outFeatures)),
         check("scales", layer.scales.size(), layer.groups * layer.outFeatures),
         check("g_idx", layer.gIdx.size(), layer.inFeatures),
         check("bias", layer.bias.size(),

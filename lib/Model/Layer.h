@@ -12,6 +12,7 @@
 #ifndef NIBBLE_MODEL_LAYER_H
 #define NIBBLE_MODEL_LAYER_H
 
+#include "nibble/Codec.h"
 #include "nibble/Status.h"
 #include <cstdint>
 #include <vector>
@@ -21,27 +22,27 @@ namespace nibble::model {
 /// A quantized linear layer y = x W + bias in GPTQ's canonical form, where
 ///
 ///   W[k, n] = (q[k, n] - z[g, n]) * scale[g, n],  g = gIdx[k],
-///   q[k, n] = (qweight[k / P, n] >> bits * (k mod P)) & maxq,
-///   z[g, n] = (((qzeros[g, n / P] >> bits * (n mod P)) & maxq) + 1) & maxq,
+///   q[k, n] = code k of column n of qweight,
+///   z[g, n] = (code n of row g of qzeros + 1) mod 2^bits,
 ///
-/// with P = 32 / bits codes a word and maxq = 2^bits - 1. All arrays are
-/// row-major and owned.
+/// with codes in words as nibble/Codec.h says. All arrays are row-major and
+/// owned.
 struct Layer {
-  /// Bits of a code: 2, 4 or 8.
+  /// Bits of a code: 2, 3, 4 or 8.
   int bits = 0;
   /// Rows of a group; inFeatures when the layer has one group.
   int64_t groupSize = 0;
-  /// K, a multiple of P.
+  /// K, a multiple of the codec's unit.
   int64_t inFeatures = 0;
-  /// N, a multiple of P.
+  /// N, a multiple of the codec's unit.
   int64_t outFeatures = 0;
   /// G, the rows of scales and qzeros.
   int64_t groups = 0;
   /// True when gIdx is anything but gIdx[k] == k / groupSize.
   bool actOrder = false;
-  /// [K / P, N], codes packed along K, low bits first.
+  /// [K * bits / 32, N], codes packed along K.
   std::vector<int32_t> qweight;
-  /// [G, N / P], zero points minus one, packed along N, low bits first.
+  /// [G, N * bits / 32], zero points minus one, packed along N.
   std::vector<int32_t> qzeros;
   /// [G, N], fp16 bit patterns.
   std::vector<uint16_t> scales;
@@ -49,13 +50,9 @@ struct Layer {
   std::vector<int32_t> gIdx;
   /// [N] fp16 bit patterns, or empty for a layer without a bias.
   std::vector<uint16_t> bias;
+
+  Codec codec() const { return {bits}; }
 };
-
-/// Codes in a 32-bit word.
-inline int64_t codesPerWord(int bits) { return 32 / bits; }
-
-/// The largest code.
-inline uint32_t maxCode(int bits) { return (1u << bits) - 1; }
 
 /// Checks what the comments on Layer's members say and sets actOrder; errors
 /// are InvalidArgument and name the member.

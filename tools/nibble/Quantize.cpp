@@ -42,7 +42,7 @@ static cl::opt<std::string> outFolder(cl::Positional, cl::Required,
                                       cl::cat(category), cl::desc("OUT_DIR"));
 static cl::opt<int> bits("bits", cl::sub(quantizeCommand), cl::cat(category),
                          cl::init(4), cl::value_desc("number"),
-                         cl::desc("2, 4 or 8"));
+                         cl::desc("2, 3, 4 or 8"));
 static cl::opt<int64_t> groupSize("group-size", cl::sub(quantizeCommand),
                                   cl::cat(category), cl::init(128),
                                   cl::value_desc("rows"),
@@ -98,9 +98,10 @@ struct Output {
   }
   void add(const std::string &prefix, model::Layer made) {
     const model::Layer &layer = layers.emplace_back(std::move(made));
-    int64_t P = 32 / layer.bits, K = layer.inFeatures, N = layer.outFeatures;
-    add(prefix + ".qweight", "I32", {K / P, N}, layer.qweight);
-    add(prefix + ".qzeros", "I32", {layer.groups, N / P}, layer.qzeros);
+    int64_t K = layer.inFeatures, N = layer.outFeatures;
+    add(prefix + ".qweight", "I32", {layer.codec().words(K), N}, layer.qweight);
+    add(prefix + ".qzeros", "I32", {layer.groups, layer.codec().words(N)},
+        layer.qzeros);
     add(prefix + ".scales", "F16", {layer.groups, N}, layer.scales);
     add(prefix + ".g_idx", "I32", {K}, layer.gIdx);
     if (!layer.bias.empty())

@@ -11,5 +11,6 @@
 using nibble::test::sweep;
 
 TEST(Numerics, Bits2) { sweep(2, nullptr, "host"); }
+TEST(Numerics, Bits3) { sweep(3, nullptr, "host"); }
 TEST(Numerics, Bits4) { sweep(4, nullptr, "host"); }
 TEST(Numerics, Bits8) { sweep(8, nullptr, "host"); }

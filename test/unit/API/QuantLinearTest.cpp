@@ -188,7 +188,8 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
     change(arrays);
     return QuantLinear::create(arrays).status();
   };
-  EXPECT_REFUSED(create([](auto &a) { a.bits = 3; }), Unsupported, "bits is 3");
+  EXPECT_REFUSED(create([](auto &a) { a.bits = 5; }), Unsupported,
+                 "bits is 5; nibble takes 2, 3, 4 and 8");
   EXPECT_REFUSED(create([](auto &a) { a.groupSize = 48; }), InvalidArgument,
                  "groupsize is 48");
   EXPECT_REFUSED(create([](auto &a) { a.groupSize = 0; }), InvalidArgument,
@@ -241,12 +242,22 @@ TEST(QuantLinear, EmptyLayerGivesItsBias) {
     EXPECT_EQ(f.y[i] & 0x7fff, 0);
 }
 
+/// Code k of column n of words [K * bits / 32, N], bit by bit.
+int codeAt(const uint32_t *words, int64_t N, int bits, int64_t k, int64_t n) {
+  int code = 0;
+  for (int i = 0; i < bits; ++i) {
+    int64_t bit = bits * k + i;
+    code |= static_cast<int>(words[bit / 32 * N + n] >> (bit % 32) & 1) << i;
+  }
+  return code;
+}
+
 /// pack() by the seed's formula, for plain and act-order groups.
 TEST(QuantLinear, PackFollowsTheFormula) {
   std::mt19937 random(11);
   std::normal_distribution<float> normal;
   constexpr int64_t K = 64, N = 32, G = 2;
-  for (int bits : {2, 4, 8})
+  for (int bits : Codec::widths)
     for (bool shuffled : {false, true}) {
       int maxq = (1 << bits) - 1;
       std::vector<float> w(N * K), s(N * G), z(N * G), bias(N);
@@ -279,9 +290,7 @@ TEST(QuantLinear, PackFollowsTheFormula) {
           float code = std::rint((w[n * K + k] + z[n * G + g] * scale) /
                                  halfToFloat(floatToHalf(scale)));
           int expected = std::min(std::max(static_cast<int>(code), 0), maxq);
-          int64_t P = 32 / bits;
-          EXPECT_EQ(words[k / P * N + n] >> (bits * (k % P)) & maxq,
-                    static_cast<uint32_t>(expected));
+          EXPECT_EQ(codeAt(words, N, bits, k, n), expected);
         }
       // Codes are clamped, so y is the product with what fits.
       std::vector<uint16_t> x(K, floatToHalf(1)), y(N);
@@ -292,8 +301,8 @@ TEST(QuantLinear, PackFollowsTheFormula) {
       for (int64_t n = 0; n < N; ++n) {
         double sum = halfToFloat(floatToHalf(bias[n]));
         for (int64_t k = 0; k < K; ++k) {
-          int64_t g = gIdx[k], P = 32 / bits;
-          double code = words[k / P * N + n] >> (bits * (k % P)) & maxq;
+          int64_t g = gIdx[k];
+          double code = codeAt(words, N, bits, k, n);
           sum += (code - z[n * G + g]) * halfToFloat(floatToHalf(s[n * G + g]));
         }
         EXPECT_NEAR(halfToFloat(y[n]), sum,

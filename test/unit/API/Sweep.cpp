@@ -146,16 +146,16 @@ void nibble::test::sweep(int bits, const driver::Device *where,
   device = where;
   SCOPED_TRACE("NIBBLE_TEST_SEED=" + std::to_string(seed()));
   std::mt19937 random(seed() + bits);
-  int64_t P = 32 / bits;
+  int64_t P = Codec{bits}.unitCodes(), U = std::max<int64_t>(P, 16);
   // Whole blocks; N ragged; K ragged; both; smallest.
   struct Shape {
     int64_t K, N, groupSize;
   };
   const Shape shapes[] = {
-      {256, 256, 32},        {256, 256, 64},      {256, 256, 128},
-      {256, 256, -1},        {384, 16 * 13, 128}, {16 * 11, 256, 16},
-      {16 * 7, 16 * 21, -1}, {P * 5, P * 9, P},   {P, P, -1},
-      {160, 512 + 48, 80},
+      {256, 256, 32},         {256, 256, 64},     {256, 256, 128},
+      {256, 256, -1},         {384, U * 13, 128}, {U * 11, 256, 16},
+      {U * 7, U * 21, -1},    {P * 5, P * 9, P},  {P, P, -1},
+      {160, 512 + U * 3, 80},
   };
   int cases = 0;
   QuantLinearOptions options;

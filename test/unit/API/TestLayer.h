@@ -49,12 +49,13 @@ inline TensorView view(const std::vector<int32_t> &data,
 
 /// The arrays of `layer`, as a host program gives them.
 inline QuantLinearArrays arraysOf(const model::Layer &layer, bool gIdx) {
-  int64_t P = 32 / layer.bits, K = layer.inFeatures, N = layer.outFeatures;
+  Codec codec{layer.bits};
+  int64_t K = layer.inFeatures, N = layer.outFeatures;
   QuantLinearArrays arrays;
   arrays.bits = layer.bits;
   arrays.groupSize = layer.groupSize;
-  arrays.qweight = view(layer.qweight, {K / P, N});
-  arrays.qzeros = view(layer.qzeros, {layer.groups, N / P});
+  arrays.qweight = view(layer.qweight, {codec.words(K), N});
+  arrays.qzeros = view(layer.qzeros, {layer.groups, codec.words(N)});
   arrays.scales =
       TensorView::dense(layer.scales.data(), DType::F16, {layer.groups, N});
   if (gIdx)

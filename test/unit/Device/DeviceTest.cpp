@@ -101,9 +101,11 @@ protected:
 };
 
 TEST_F(OnDevice, SweepByMma2) { sweep(2, device, "mma"); }
+TEST_F(OnDevice, SweepByMma3) { sweep(3, device, "mma"); }
 TEST_F(OnDevice, SweepByMma4) { sweep(4, device, "mma"); }
 TEST_F(OnDevice, SweepByMma8) { sweep(8, device, "mma"); }
 TEST_F(OnDevice, SweepBySimt2) { sweep(2, device, "simt"); }
+TEST_F(OnDevice, SweepBySimt3) { sweep(3, device, "simt"); }
 TEST_F(OnDevice, SweepBySimt4) { sweep(4, device, "simt"); }
 TEST_F(OnDevice, SweepBySimt8) { sweep(8, device, "simt"); }
 
