@@ -10,6 +10,14 @@
 //   q[k, n] = code k of column n of qweight
 //   z[g, n] = (code n of row g of qzeros + 1) mod 2^bits
 //
+// Rounding. Scales are kept without loss, as fp16 where that holds all of a
+// layer's and as fp32 where it does not. W is rounded once to the type that
+// the product is computed in, to nearest even: fp16 for x in fp16 and fp32,
+// bf16 for x in bf16; with fp32 scales it is the fp32 product that is rounded.
+// On the CPU, W stays in fp32. x in fp32 is rounded to fp16. Products are exact
+// and summed in fp32; bias, kept in fp32, is added to the sum, which is rounded
+// once to the type of y. Scales that are infinite or not a number give such y.
+//
 //   Result<QuantLinear> layer = QuantLinear::load("model/",
 //   "layers.0.up_proj"); if (!layer.ok()) ...layer.status().message()... Status
 //   status = layer->forward(
@@ -43,18 +51,19 @@ struct QuantLinearArrays {
   /// 2, 3, 4 or 8. K and N are multiples of the codes that fill whole words:
   /// 16, 32, 8 or 4.
   int bits = 4;
-  /// Rows of a group, a divisor of K; -1 for one group of all rows.
+  /// Rows of a group; the last group has fewer if they do not divide K. -1 for
+  /// one group of all rows. G = ceil(K / groupSize).
   int64_t groupSize = -1;
   /// i32 [K * bits / 32, N].
   TensorView qweight;
   /// i32 [G, N * bits / 32], zero points minus one.
   TensorView qzeros;
-  /// f16 [G, N].
+  /// f16, bf16 or f32 [G, N].
   TensorView scales;
   /// i32 [K], each in [0, G), in any order; without it row k is in group
   /// k / groupSize.
   std::optional<TensorView> gIdx;
-  /// f16 [N].
+  /// f16, bf16 or f32 [N].
   std::optional<TensorView> bias;
 };
 
@@ -114,7 +123,8 @@ public:
 
   /// Quantizes a full-precision layer into this one, whose sizes, bits and
   /// groups stay: q = round((w + zero * scale) / fp16(scale)), clamped to
-  /// [0, maxq]. All floating-point arrays may be f16, bf16 or f32.
+  /// [0, maxq]; scales are stored as fp16(scale), as LoRAX's pack() does. All
+  /// floating-point arrays may be f16, bf16 or f32.
   ///   weight [N, K]; scales, zeros [N, G], zeros whole numbers in [0, maxq];
   ///   gIdx i32 [K] or nothing; bias [N] or nothing.
   /// On an error the layer is as it was. Not to be called while forward()

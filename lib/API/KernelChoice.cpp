@@ -129,7 +129,10 @@ static KernelConfig configFor(const model::Layer &layer, DType type,
                    {"BLOCK_K", blocks.k},
                    {"GROUP_M", groupM}};
   const char *half = type == DType::BF16 ? "bf16" : "f16";
-  config.types = {{"X", dtypeName(type)}, {"T", half}, {"Y", half}};
+  config.types = {{"X", dtypeName(type)},
+                  {"T", half},
+                  {"Y", half},
+                  {"S", dtypeName(layer.scaleType())}};
   config.warps = blocks.warps;
   // Facts that leave masks out, only where they hold.
   if (blocks.n > 0 && layer.outFeatures % blocks.n == 0)
@@ -196,7 +199,9 @@ CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
   KernelConfig config = configFor(layer, kind.type, blocks, overrides);
   for (const char *name : {"qweight", "scales"})
     config.alignments[name] = 16;
-  if (layer.outFeatures % 8 != 0)
+  if (layer.outFeatures * static_cast<int64_t>(dtypeSize(layer.scaleType())) %
+          16 !=
+      0)
     config.alignments["scales"] = 8;
   if (kind.aligned) {
     config.alignments["x"] = 16;

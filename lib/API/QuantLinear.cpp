@@ -133,7 +133,7 @@ Status QuantLinear::State::upload() {
   if (status.ok())
     status = copy(1, layer.qzeros);
   if (status.ok())
-    status = copy(2, layer.scales);
+    status = copy(2, layer.scaleBytes());
   if (status.ok())
     status = copy(3, layer.gIdx);
   if (status.ok())
@@ -143,8 +143,8 @@ Status QuantLinear::State::upload() {
 
 QuantLinear::State::Addresses QuantLinear::State::addresses() const {
   if (!device)
-    return {layer.qweight.data(), layer.qzeros.data(), layer.scales.data(),
-            layer.gIdx.data(), layer.bias.data()};
+    return {layer.qweight.data(), layer.qzeros.data(),
+            layer.scaleBytes().data(), layer.gIdx.data(), layer.bias.data()};
   auto at = [&](size_t place) {
     return reinterpret_cast<const void *>(buffers[place].address());
   };
@@ -157,18 +157,20 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
   if (Status status = state->configure(options); !status.ok())
     return status;
   model::Layer &layer = state->layer;
+  std::vector<float> scales;
   Status status =
       copyArray("qweight", arrays.qweight, DType::I32, 2, layer.qweight);
   if (status.ok())
     status = copyArray("qzeros", arrays.qzeros, DType::I32, 2, layer.qzeros);
   if (status.ok())
-    status = copyArray("scales", arrays.scales, DType::F16, 2, layer.scales);
+    status = copyFloats("scales", arrays.scales, 2, scales);
   if (status.ok() && arrays.gIdx)
     status = copyArray("g_idx", *arrays.gIdx, DType::I32, 1, layer.gIdx);
   if (status.ok() && arrays.bias)
-    status = copyArray("bias", *arrays.bias, DType::F16, 1, layer.bias);
+    status = copyFloats("bias", *arrays.bias, 1, layer.bias);
   if (!status.ok())
     return status;
+  layer.setScales(scales);
 
   if (!Codec::takes(arrays.bits))
     return Status(ErrorCode::Unsupported,

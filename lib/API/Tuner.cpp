@@ -37,7 +37,8 @@ static TunedTable &tunedTable() {
 }
 
 std::string QuantLinear::State::tuningKey(DType type, int64_t rows) const {
-  std::string key = deviceName + " " + schedule + " " + dtypeName(type);
+  std::string key = deviceName + " " + schedule + " " + dtypeName(type) + " " +
+                    dtypeName(layer.scaleType());
   for (int64_t part : {tunedRows(rows), static_cast<int64_t>(layer.bits),
                        layer.groupSize, layer.inFeatures, layer.outFeatures,
                        static_cast<int64_t>(layer.actOrder),
@@ -102,14 +103,14 @@ public:
     const model::Layer &layer = state.layer;
     int64_t bytes =
         static_cast<int64_t>(4 * (layer.qweight.size() + layer.qzeros.size()) +
-                             2 * layer.scales.size());
+                             layer.scaleBytes().size());
     for (int64_t done = 0; status.ok() && done < coldBytes(*state.device);
          done += bytes)
       for (auto each : {0, 1, 2})
         if (status.ok())
           status = each == 0   ? copy(layer.qweight)
                    : each == 1 ? copy(layer.qzeros)
-                               : copy(layer.scales);
+                               : copy(layer.scaleBytes());
     if (!status.ok())
       return status;
     return calls;

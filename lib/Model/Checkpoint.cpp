@@ -8,6 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/Checkpoint.h"
+#include "Model/GptqTensors.h"
+#include "Support/Half.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cstring>
 
@@ -65,6 +67,21 @@ static Status copy(const std::string &name, const FileTensor *tensor,
   return Status();
 }
 
+/// The numbers of `tensor`, of any floating-point type.
+static Status copyFloats(const std::string &name, const FileTensor *tensor,
+                         size_t rank, std::vector<float> &into) {
+  if (tensor && tensor->dtype == "F32")
+    return copy(name, tensor, "F32", rank, into);
+  bool bfloat = tensor && tensor->dtype == "BF16";
+  std::vector<uint16_t> halves;
+  if (Status status = copy(name, tensor, bfloat ? "BF16" : "F16", rank, halves);
+      !status.ok())
+    return status;
+  for (uint16_t bits : halves)
+    into.push_back(bfloat ? bfloatToFloat(bits) : halfToFloat(bits));
+  return Status();
+}
+
 static Status checkShape(const std::string &name, const FileTensor &tensor,
                          llvm::ArrayRef<int64_t> expected) {
   if (llvm::ArrayRef(tensor.shape) == expected)
@@ -96,18 +113,6 @@ static std::optional<ZeroFormat> formatOfZeros(const Layer &layer) {
   return v2 ? std::optional(ZeroFormat::V2) : std::nullopt;
 }
 
-/// Zero points as they are to zero points minus one, modulo 2^bits each.
-static void subtractOne(Layer &layer) {
-  Codec codec = layer.codec();
-  int64_t rowWords = codec.words(layer.outFeatures);
-  std::vector<int32_t> from(layer.qzeros.size());
-  from.swap(layer.qzeros);
-  for (int64_t g = 0; g < layer.groups; ++g)
-    for (int64_t n = 0; n < layer.outFeatures; ++n)
-      codec.put(&layer.qzeros[g * rowWords], 1, n,
-                (codec.get(&from[g * rowWords], 1, n) - 1) & codec.maxCode());
-}
-
 Result<Layer> Checkpoint::load(const std::string &name) const {
   auto tensorName = [&](const char *part) { return name + "." + part; };
   auto find = [&](const char *part) { return files.find(tensorName(part)); };
@@ -121,11 +126,12 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
     return settings.status();
 
   Layer layer;
+  std::vector<float> scales;
   Status status = copy(tensorName("qweight"), qweight, "I32", 2, layer.qweight);
   if (status.ok())
     status = copy(tensorName("qzeros"), find("qzeros"), "I32", 2, layer.qzeros);
   if (status.ok())
-    status = copy(tensorName("scales"), find("scales"), "F16", 2, layer.scales);
+    status = copyFloats(tensorName("scales"), find("scales"), 2, scales);
   if (!status.ok())
     return status;
   if (!Codec::takes(settings->bits))
@@ -145,7 +151,7 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
   if (!groupSize.ok())
     return Status(ErrorCode::InvalidFile,
                   "layer '" + name + "': " + groupSize.status().message());
-  layer.groups = layer.inFeatures / *groupSize;
+  layer.groups = groupCount(layer.inFeatures, *groupSize);
   status = checkShape(tensorName("qzeros"), *find("qzeros"),
                       {layer.groups, codec.words(layer.outFeatures)});
   if (status.ok())
@@ -161,7 +167,7 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
       layer.gIdx.push_back(static_cast<int32_t>(k / *groupSize));
   }
   if (status.ok() && find("bias")) {
-    status = copy(tensorName("bias"), find("bias"), "F16", 1, layer.bias);
+    status = copyFloats(tensorName("bias"), find("bias"), 1, layer.bias);
     if (status.ok())
       status =
           checkShape(tensorName("bias"), *find("bias"), {layer.outFeatures});
@@ -178,7 +184,8 @@ Result<Layer> Checkpoint::load(const std::string &name) const {
                    (*seen == ZeroFormat::V1 ? "gptq" : "gptq_v2") +
                    "; name the format to overrule it");
   if (format == ZeroFormat::V2)
-    subtractOne(layer);
+    layer.qzeros = shiftedZeros(layer, -1);
+  layer.setScales(scales);
   if (status = checkLayer(layer); !status.ok())
     return Status(ErrorCode::InvalidFile,
                   "layer '" + name + "': " + status.message());

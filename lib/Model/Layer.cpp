@@ -8,6 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/Layer.h"
+#include "Support/Half.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace nibble;
 using namespace nibble::model;
@@ -37,10 +39,39 @@ Result<int64_t> model::checkSizes(int64_t bits, int64_t groupSize,
                      " bits that fill whole words");
   if (groupSize == -1)
     return inFeatures;
-  if (groupSize < 1 || inFeatures % groupSize != 0)
+  if (groupSize < 1)
     return invalid("groupsize is " + text(groupSize) +
-                   "; it must be -1 or divide infeatures, " + text(inFeatures));
-  return groupSize;
+                   "; it must be -1 or positive");
+  return std::min(groupSize, inFeatures);
+}
+
+bool model::halvesHold(llvm::ArrayRef<float> numbers) {
+  return llvm::all_of(numbers, [](float each) {
+    return each != each || halfToFloat(floatToHalf(each)) == each;
+  });
+}
+
+void Layer::setScales(llvm::ArrayRef<float> numbers) {
+  scales.clear();
+  wideScales.clear();
+  if (halvesHold(numbers))
+    for (float each : numbers)
+      scales.push_back(floatToHalf(each));
+  else
+    wideScales = numbers.vec();
+}
+
+llvm::ArrayRef<uint8_t> Layer::scaleBytes() const {
+  auto bytes = [](const auto &array) {
+    return llvm::ArrayRef(reinterpret_cast<const uint8_t *>(array.data()),
+                          array.size() * sizeof(array[0]));
+  };
+  return wideScales.empty() ? bytes(scales) : bytes(wideScales);
+}
+
+float Layer::scale(int64_t g, int64_t n) const {
+  int64_t at = g * outFeatures + n;
+  return wideScales.empty() ? halfToFloat(scales[at]) : wideScales[at];
 }
 
 Status model::checkLayer(Layer &layer) {
@@ -50,11 +81,11 @@ Status model::checkLayer(Layer &layer) {
     return groupSize.status();
   layer.groupSize = *groupSize;
   Codec codec = layer.codec();
-  if (layer.groups != layer.inFeatures / layer.groupSize)
+  int64_t groups = groupCount(layer.inFeatures, layer.groupSize);
+  if (layer.groups != groups)
     return invalid("there are " + text(layer.groups) + " groups; groupsize " +
                    text(layer.groupSize) + " and infeatures " +
-                   text(layer.inFeatures) + " need " +
-                   text(layer.inFeatures / layer.groupSize));
+                   text(layer.inFeatures) + " need " + text(groups));
   auto check = [](const char *name, size_t has, int64_t needs) {
     return static_cast<int64_t>(has) == needs
                ? Status()
@@ -66,7 +97,8 @@ Status model::checkLayer(Layer &layer) {
               codec.words(layer.inFeatures) * layer.outFeatures),
         check("qzeros", layer.qzeros.size(),
               layer.groups * codec.words(layer.outFeatures)),
-        check("scales", layer.scales.size(), layer.groups * layer.outFeatures),
+        check("scales", layer.scales.size() + layer.wideScales.size(),
+              layer.groups * layer.outFeatures),
         check("g_idx", layer.gIdx.size(), layer.inFeatures),
         check("bias", layer.bias.size(),
               layer.bias.empty() ? 0 : layer.outFeatures)})

@@ -30,7 +30,7 @@ Result<Layer> model::emptyLayer(int64_t bits, int64_t groupSize,
   layer.groupSize = *rows;
   layer.inFeatures = inFeatures;
   layer.outFeatures = outFeatures;
-  layer.groups = inFeatures / *rows;
+  layer.groups = groupCount(inFeatures, *rows);
   layer.qweight.resize(layer.codec().words(inFeatures) * outFeatures);
   layer.qzeros.resize(layer.groups * layer.codec().words(outFeatures));
   layer.scales.resize(layer.groups * outFeatures);
@@ -104,8 +104,7 @@ Status model::packLayer(Layer &target, llvm::ArrayRef<float> weight,
       codec.put(&layer.qweight[n], N, k,
                 static_cast<uint32_t>(std::clamp(code, 0.0f, maxq)));
     }
-  for (size_t n = 0; n < bias.size(); ++n)
-    layer.bias[n] = floatToHalf(bias[n]);
+  layer.bias = bias.vec();
   target = std::move(layer);
   return Status();
 }
@@ -114,12 +113,14 @@ void model::fitScales(llvm::ArrayRef<float> weight, int64_t inFeatures,
                       int64_t outFeatures, int bits, int64_t groupSize,
                       bool symmetric, std::vector<float> &scales,
                       std::vector<float> &zeros) {
-  int64_t groups = inFeatures / groupSize;
+  int64_t groups = groupCount(inFeatures, groupSize);
   float maxq = static_cast<float>(Codec{bits}.maxCode());
   for (int64_t n = 0; n < outFeatures; ++n)
     for (int64_t g = 0; g < groups; ++g) {
       float low = 0, high = 0;
-      for (float w : weight.slice(n * inFeatures + g * groupSize, groupSize)) {
+      int64_t first = g * groupSize;
+      for (float w : weight.slice(n * inFeatures + first,
+                                  std::min(groupSize, inFeatures - first))) {
         low = std::min(low, w);
         high = std::max(high, w);
       }
@@ -148,6 +149,6 @@ void model::weightColumn(const Layer &layer, int64_t n,
     uint32_t stored = codec.get(&layer.qzeros[g * zeroWords], 1, n);
     int zero = static_cast<int>((stored + 1) & codec.maxCode());
     w[k] = static_cast<double>(code - zero) *
-           static_cast<double>(halfToFloat(layer.scales[g * N + n]));
+           static_cast<double>(layer.scale(g, n));
   }
 }

@@ -51,7 +51,7 @@ Status tool::runInspect() {
     }
     int64_t bytes = 4 * (layer->qweight.size() + layer->qzeros.size() +
                          (layer->actOrder ? layer->gIdx.size() : 0)) +
-                    2 * (layer->scales.size() + layer->bias.size());
+                    layer->scaleBytes().size() + 4 * layer->bias.size();
     table.add({name,
                {std::to_string(layer->inFeatures) + " x " +
                     std::to_string(layer->outFeatures),

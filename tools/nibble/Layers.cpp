@@ -51,7 +51,7 @@ tool::chooseLayers(const model::Checkpoint &checkpoint,
 
 double tool::bytesOf(const model::Layer &layer, int64_t rows, DType type) {
   double bytes = 4.0 * (layer.qweight.size() + layer.qzeros.size()) +
-                 2.0 * (layer.scales.size() + layer.bias.size());
+                 layer.scaleBytes().size() + 4.0 * layer.bias.size();
   if (layer.actOrder)
     bytes += 4.0 * layer.gIdx.size();
   return bytes +

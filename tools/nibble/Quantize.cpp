@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
+#include "Model/GptqTensors.h"
 #include "Model/Pack.h"
 #include "Model/TensorFiles.h"
 #include "Support/Files.h"
@@ -86,26 +87,13 @@ static std::vector<float> asFloats(const model::FileTensor &tensor,
 namespace {
 /// The tensors to write, and the layers that some of them belong to.
 struct Output {
-  std::list<model::Layer> layers;
+  std::list<std::vector<model::OwnedTensor>> layers;
   std::vector<model::TensorToWrite> tensors;
 
-  template <typename T>
-  void add(const std::string &name, const char *dtype,
-           std::vector<int64_t> shape, const std::vector<T> &data) {
-    tensors.push_back({name, dtype, std::move(shape),
-                       ArrayRef(reinterpret_cast<const uint8_t *>(data.data()),
-                                data.size() * sizeof(T))});
-  }
-  void add(const std::string &prefix, model::Layer made) {
-    const model::Layer &layer = layers.emplace_back(std::move(made));
-    int64_t K = layer.inFeatures, N = layer.outFeatures;
-    add(prefix + ".qweight", "I32", {layer.codec().words(K), N}, layer.qweight);
-    add(prefix + ".qzeros", "I32", {layer.groups, layer.codec().words(N)},
-        layer.qzeros);
-    add(prefix + ".scales", "F16", {layer.groups, N}, layer.scales);
-    add(prefix + ".g_idx", "I32", {K}, layer.gIdx);
-    if (!layer.bias.empty())
-      add(prefix + ".bias", "F16", {N}, layer.bias);
+  void add(const std::string &prefix, const model::Layer &layer) {
+    layers.push_back(model::gptqTensors(prefix, layer, model::ZeroFormat::V1));
+    for (const model::OwnedTensor &each : layers.back())
+      tensors.push_back(each.view());
   }
 };
 } // namespace
@@ -169,7 +157,7 @@ Status tool::runQuantize() {
             model::packLayer(*layer, weight, scales, zeros, {}, bias);
         !status.ok())
       return status.withContext("tensor '" + name + "'");
-    output.add(prefix.str(), std::move(*layer));
+    output.add(prefix.str(), *layer);
   }
   if (output.layers.empty())
     return Status(ErrorCode::NotFound,

@@ -69,7 +69,7 @@ static double relativeError(const model::Layer &model, ArrayRef<float> x,
     int64_t n = i * N / columns;
     model::weightColumn(model, n, weights);
     for (int64_t m = 0; m < rows; ++m) {
-      double sum = model.bias.empty() ? 0 : halfToFloat(model.bias[n]);
+      double sum = model.bias.empty() ? 0 : model.bias[n];
       for (int64_t k = 0; k < K; ++k)
         sum += x[m * K + k] * weights[k];
       double off = y[m * N + n] - sum;

@@ -190,8 +190,10 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
   };
   EXPECT_REFUSED(create([](auto &a) { a.bits = 5; }), Unsupported,
                  "bits is 5; nibble takes 2, 3, 4 and 8");
-  EXPECT_REFUSED(create([](auto &a) { a.groupSize = 48; }), InvalidArgument,
-                 "groupsize is 48");
+  EXPECT_REFUSED(create([](auto &a) { a.groupSize = 24; }), InvalidArgument,
+                 "there are 2 groups; groupsize 24 and infeatures 64 need 3");
+  EXPECT_REFUSED(create([](auto &a) { a.scales.type = DType::I32; }),
+                 InvalidArgument, "scales has elements of type i32");
   EXPECT_REFUSED(create([](auto &a) { a.groupSize = 0; }), InvalidArgument,
                  "groupsize is 0");
   EXPECT_REFUSED(create([](auto &a) { a.qweight.type = DType::F32; }),
@@ -221,6 +223,67 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
                  InvalidArgument, "infeatures is 60");
   EXPECT_REFUSED(QuantLinear::empty(4, 32, 64, 0, true).status(),
                  InvalidArgument, "outfeatures is 0");
+}
+
+/// Numbers that all three types hold give the same y in each, and what only
+/// fp32 holds is kept.
+TEST(QuantLinear, ScalesAndBiasOfAnyType) {
+  Fixture f;
+  int64_t G = 2, N = 48, K = 64;
+  std::vector<float> scales(G * N), bias(N);
+  std::uniform_int_distribution<int> eighths(1, 127);
+  for (float &each : scales)
+    each = std::ldexp(static_cast<float>(eighths(f.random)), -10);
+  for (float &each : bias)
+    each = static_cast<float>(eighths(f.random));
+  auto run = [&](DType type) {
+    std::vector<char> s(scales.size() * 4), b(bias.size() * 4);
+    for (size_t i = 0; i < scales.size(); ++i)
+      storeNumber(type, scales[i], s.data(), static_cast<int64_t>(i));
+    for (size_t i = 0; i < bias.size(); ++i)
+      storeNumber(type, bias[i], b.data(), static_cast<int64_t>(i));
+    QuantLinearArrays arrays = arraysOf(f.model, true);
+    arrays.scales = TensorView::dense(s.data(), type, {G, N});
+    arrays.bias = TensorView::dense(b.data(), type, {N});
+    Result<QuantLinear> layer = QuantLinear::create(arrays);
+    EXPECT_TRUE(layer.ok()) << layer.status().message();
+    std::vector<uint16_t> y(N);
+    EXPECT_TRUE(layer
+                    ->forward(TensorView::dense(f.x.data(), DType::F16, {1, K}),
+                              TensorView::dense(y.data(), DType::F16, {1, N}))
+                    .ok());
+    return y;
+  };
+  std::vector<uint16_t> y = run(DType::F16);
+  EXPECT_EQ(run(DType::BF16), y);
+  EXPECT_EQ(run(DType::F32), y);
+
+  // fp16 makes such scales 0.
+  for (float &each : scales)
+    each *= 1e-8f;
+  std::fill(f.x.begin(), f.x.end(), floatToHalf(30000.0f));
+  f.model.setScales(scales);
+  EXPECT_EQ(f.model.scaleType(), DType::F32);
+  std::fill(bias.begin(), bias.end(), 0.0f);
+  y = run(DType::F32);
+  std::vector<double> weight(K);
+  for (int64_t n = 0; n < N; ++n) {
+    double sum = 0;
+    model::weightColumn(f.model, n, weight);
+    for (double w : weight)
+      sum += w * 30000;
+    EXPECT_NEAR(halfToFloat(y[n]), sum, 5e-4 * std::abs(sum) + 1e-7);
+  }
+}
+
+TEST(QuantLinear, ScalesThatAreNoNumbersGiveSuchColumns) {
+  Fixture f;
+  f.model.scales[5] = 0x7e00; // not a number
+  f.model.scales[7] = 0x7c00; // infinite
+  f.layer = *QuantLinear::create(arraysOf(f.model, true));
+  ASSERT_TRUE(f.forward({1, 64}, {}, {1, 48}, {}).ok());
+  for (int64_t n = 0; n < 48; ++n)
+    EXPECT_EQ(std::isfinite(halfToFloat(f.y[n])), n != 5 && n != 7) << n;
 }
 
 TEST(QuantLinear, WeightIsTheCheckpointsOrder) {

@@ -113,7 +113,7 @@ void check(const QuantLinear &layer, const std::vector<double> &weights,
   Error error;
   for (int64_t m = 0; m < M; ++m) {
     for (int64_t n = 0; n < N; ++n) {
-      double sum = model.bias.empty() ? 0 : halfToFloat(model.bias[n]);
+      double sum = model.bias.empty() ? 0 : model.bias[n];
       double terms = 0;
       for (int64_t k = 0; k < K; ++k) {
         double term = exact[m * K + k] * weights[n * K + k];
@@ -147,15 +147,23 @@ void nibble::test::sweep(int bits, const driver::Device *where,
   SCOPED_TRACE("NIBBLE_TEST_SEED=" + std::to_string(seed()));
   std::mt19937 random(seed() + bits);
   int64_t P = Codec{bits}.unitCodes(), U = std::max<int64_t>(P, 16);
-  // Whole blocks; N ragged; K ragged; both; smallest.
+  // Whole blocks; N ragged; K ragged; both; smallest; the last group short.
   struct Shape {
     int64_t K, N, groupSize;
+    DType scaleType = DType::F16;
   };
   const Shape shapes[] = {
-      {256, 256, 32},         {256, 256, 64},     {256, 256, 128},
-      {256, 256, -1},         {384, U * 13, 128}, {U * 11, 256, 16},
-      {U * 7, U * 21, -1},    {P * 5, P * 9, P},  {P, P, -1},
+      {256, 256, 32},
+      {256, 256, 64},
+      {256, 256, 128},
+      {256, 256, -1},
+      {384, U * 13, 128},
+      {U * 11, 256, 16},
+      {U * 7, U * 21, -1},
+      {P * 5, P * 9, P},
+      {P, P, -1},
       {160, 512 + U * 3, 80},
+      {U * 5, 256, 96, DType::F32},
   };
   int cases = 0;
   QuantLinearOptions options;
@@ -167,8 +175,9 @@ void nibble::test::sweep(int bits, const driver::Device *where,
         // Every other combination, but all kinds of groups for all shapes.
         if (bias != ((&shape - shapes) % 2 == 1) && groups != Groups::Shuffled)
           continue;
-        model::Layer model = randomLayer(random, bits, shape.groupSize, shape.K,
-                                         shape.N, groups, bias);
+        model::Layer model =
+            randomLayer(random, bits, shape.groupSize, shape.K, shape.N, groups,
+                        bias, shape.scaleType);
         Result<QuantLinear> layer = QuantLinear::create(
             arraysOf(model, groups != Groups::None), options);
         ASSERT_TRUE(layer.ok()) << layer.status().message();

@@ -88,7 +88,7 @@ protected:
     for (int64_t n = 0; n < N; ++n) {
       model::weightColumn(p.model, n, column);
       for (int64_t m = 0; m < p.rows; ++m) {
-        double sum = halfToFloat(p.model.bias[n]);
+        double sum = p.model.bias[n];
         for (int64_t k = 0; k < K; ++k)
           sum += halfToFloat(p.x[m * K + k]) * column[k];
         error.add(halfToFloat(y[m * N + n]), sum);
