@@ -72,8 +72,9 @@ struct QuantLinearOptions {
   /// `cpu`, `cuda:N`, or `auto`: the first GPU that nibble has code for, else
   /// the CPU.
   std::string device = "auto";
-  /// For load(): how zero points are stored, `gptq` (minus one) or `gptq_v2`
-  /// (as they are), against what the checkpoint says; empty believes it.
+  /// For load(): what the checkpoint is, against what it says of itself: `gptq`
+  /// (zero points stored minus one), `gptq_v2` (as they are), `awq` or
+  /// `compressed-tensors`; empty believes it.
   std::string format;
   /// Words of a configuration (docs/architecture.md) that take the place of
   /// nibble's own choice, such as `BLOCK_M=64 BLOCK_N=128 warps=8`; for tuning.
@@ -115,8 +116,9 @@ public:
                                    bool bias,
                                    const QuantLinearOptions &options = {});
 
-  /// Layer `prefix` of the checkpoint in `folder`: its tensors are
-  /// `prefix`.qweight, .qzeros, .scales, and .g_idx and .bias if they exist.
+  /// Layer `prefix` of the checkpoint in `folder`: GPTQ's (v1 and v2), AWQ's
+  /// (GEMM), or compressed-tensors' (pack-quantized). Its tensors are
+  /// `prefix`.qweight and so on. Errors name the tensor or the key.
   static Result<QuantLinear> load(const std::string &folder,
                                   const std::string &prefix,
                                   const QuantLinearOptions &options = {});

@@ -226,14 +226,13 @@ Result<QuantLinear> QuantLinear::empty(int bits, int64_t groupSize,
 Result<QuantLinear> QuantLinear::load(const std::string &folder,
                                       const std::string &prefix,
                                       const QuantLinearOptions &options) {
-  std::optional<model::ZeroFormat> format;
-  if (options.format == "gptq")
-    format = model::ZeroFormat::V1;
-  else if (options.format == "gptq_v2")
-    format = model::ZeroFormat::V2;
-  else if (!options.format.empty())
-    return invalid("format is '" + options.format +
-                   "', expected gptq or gptq_v2");
+  std::optional<model::Format> format;
+  if (!options.format.empty()) {
+    Result<model::Format> named = model::parseFormat(options.format);
+    if (!named.ok())
+      return named.status();
+    format = *named;
+  }
   Result<model::Checkpoint> checkpoint =
       model::Checkpoint::open(folder, format);
   if (!checkpoint.ok())

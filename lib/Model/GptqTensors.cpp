@@ -50,8 +50,7 @@ std::vector<int32_t> model::shiftedZeros(const Layer &layer, int delta) {
 }
 
 std::vector<OwnedTensor> model::gptqTensors(const std::string &prefix,
-                                            const Layer &layer,
-                                            ZeroFormat format) {
+                                            const Layer &layer, Format format) {
   int64_t K = layer.inFeatures, N = layer.outFeatures, G = layer.groups;
   Codec codec = layer.codec();
   std::vector<OwnedTensor> tensors = {
@@ -59,8 +58,7 @@ std::vector<OwnedTensor> model::gptqTensors(const std::string &prefix,
       {prefix + ".qzeros",
        "I32",
        {G, codec.words(N)},
-       bytesOf(format == ZeroFormat::V1 ? layer.qzeros
-                                        : shiftedZeros(layer, 1))},
+       bytesOf(format == Format::Gptq ? layer.qzeros : shiftedZeros(layer, 1))},
       {prefix + ".scales",
        layer.scaleType() == DType::F16 ? "F16" : "F32",
        {G, N},

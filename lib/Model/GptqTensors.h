@@ -27,11 +27,12 @@ struct OwnedTensor {
   TensorToWrite view() const { return {name, dtype, shape, bytes}; }
 };
 
-/// `prefix`.qweight, .qzeros, .scales, .g_idx, and .bias if the layer has one.
+/// `prefix`.qweight, .qzeros, .scales, .g_idx, and .bias if the layer has one,
+/// in `format` Gptq or GptqV2.
 /// Scales and bias are F16 where that holds them exactly, else F32, so that
 /// nothing is lost.
 std::vector<OwnedTensor> gptqTensors(const std::string &prefix,
-                                     const Layer &layer, ZeroFormat format);
+                                     const Layer &layer, Format format);
 
 /// The stored zero points of `layer`, `delta` added to each modulo 2^bits.
 std::vector<int32_t> shiftedZeros(const Layer &layer, int delta);

@@ -45,6 +45,16 @@ Result<int64_t> model::checkSizes(int64_t bits, int64_t groupSize,
   return std::min(groupSize, inFeatures);
 }
 
+bool Layer::isSymmetric() const {
+  uint32_t stored = (1u << (bits - 1)) - 1;
+  int64_t words = codec().words(outFeatures);
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t n = 0; n < outFeatures; ++n)
+      if (codec().get(&qzeros[g * words], 1, n) != stored)
+        return false;
+  return true;
+}
+
 bool model::halvesHold(llvm::ArrayRef<float> numbers) {
   return llvm::all_of(numbers, [](float each) {
     return each != each || halfToFloat(floatToHalf(each)) == each;

@@ -58,6 +58,8 @@ struct Layer {
   std::vector<float> bias;
 
   Codec codec() const { return {bits}; }
+  /// True if all zero points are 2^(bits-1).
+  bool isSymmetric() const;
   /// Fills scales or wideScales from [G, N] numbers.
   void setScales(llvm::ArrayRef<float> numbers);
   /// F16 or F32: which of the two is filled.

@@ -3,8 +3,8 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Files are written to a temporary name beside their own and renamed, so that
-// nobody ever sees half of one.
+// Files and folders are written to a temporary name beside their own and
+// renamed, so that nobody ever sees half of one.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +13,7 @@
 
 #include "nibble/Status.h"
 #include "llvm/ADT/ArrayRef.h"
+#include <string>
 #include <string_view>
 
 namespace nibble {
@@ -23,6 +24,28 @@ Status writeFile(const std::string &path,
 
 /// The content of file `path`.
 Result<std::string> readFile(const std::string &path);
+
+/// A folder that is written under a temporary name beside its own, and appears
+/// as a whole or not at all.
+class NewFolder {
+public:
+  /// Makes the temporary folder for `path`, which must not exist.
+  static Result<NewFolder> create(const std::string &path);
+  NewFolder(NewFolder &&other) noexcept;
+  NewFolder &operator=(NewFolder &&) = delete;
+  /// Removes the temporary folder, unless commit() was called.
+  ~NewFolder();
+
+  /// Where to write until commit().
+  const std::string &path() const { return temporary; }
+  /// Gives the folder its own name.
+  Status commit();
+
+private:
+  NewFolder(std::string temporary, std::string final)
+      : temporary(std::move(temporary)), final(std::move(final)) {}
+  std::string temporary, final;
+};
 
 } // namespace nibble
 

@@ -18,11 +18,12 @@ namespace nibble::tool {
 /// The options that `--help` lists.
 extern llvm::cl::OptionCategory category;
 
-extern llvm::cl::SubCommand compileCommand, inspectCommand, quantizeCommand,
-    runCommand, tuneCommand;
+extern llvm::cl::SubCommand compileCommand, convertCommand, inspectCommand,
+    quantizeCommand, runCommand, tuneCommand;
 
 /// Each runs its command after the options are read.
 Status runCompile();
+Status runConvert();
 Status runInspect();
 Status runQuantize();
 Status runRun();

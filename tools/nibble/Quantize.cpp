@@ -91,7 +91,7 @@ struct Output {
   std::vector<model::TensorToWrite> tensors;
 
   void add(const std::string &prefix, const model::Layer &layer) {
-    layers.push_back(model::gptqTensors(prefix, layer, model::ZeroFormat::V1));
+    layers.push_back(model::gptqTensors(prefix, layer, model::Format::Gptq));
     for (const model::OwnedTensor &each : layers.back())
       tensors.push_back(each.view());
   }

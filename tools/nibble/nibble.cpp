@@ -35,6 +35,7 @@ struct Command {
 int main(int argc, char **argv) {
   const Command commands[] = {
       {tool::compileCommand, tool::runCompile},
+      {tool::convertCommand, tool::runConvert},
       {tool::inspectCommand, tool::runInspect},
       {tool::quantizeCommand, tool::runQuantize},
       {tool::runCommand, tool::runRun},

@@ -42,13 +42,13 @@ TEST(CheckpointConfig, ReadsBothSpellings) {
   EXPECT_EQ(a->settings.bits, 4);
   EXPECT_EQ(a->settings.groupSize, 128);
   EXPECT_TRUE(a->settings.symmetric);
-  EXPECT_EQ(a->format, ZeroFormat::V1);
+  EXPECT_EQ(a->format, Format::Gptq);
   Result<CheckpointConfig> b = read(
       R"({"w_bit": 8, "q_group_size": -1, "checkpoint_format": "gptq_v2"})");
   ASSERT_TRUE(b.ok()) << b.status().message();
   EXPECT_EQ(b->settings.bits, 8);
   EXPECT_EQ(b->settings.groupSize, -1);
-  EXPECT_EQ(b->format, ZeroFormat::V2);
+  EXPECT_EQ(b->format, Format::GptqV2);
 }
 
 TEST(CheckpointConfig, TakesTheFirstFileThatIsThere) {
@@ -88,7 +88,9 @@ TEST(CheckpointConfig, ErrorsNameTheKey) {
        ErrorCode::InvalidFile},
       {R"({"bits": 4, "sym": 1})", "'sym' is not true or false",
        ErrorCode::InvalidFile},
-      {R"({"bits": 4, "quant_method": "awq"})", "'quant_method' is 'awq'",
+      {R"({"bits": 4, "quant_method": "hqq"})",
+       "'quant_method' is 'hqq'; nibble reads gptq, awq and "
+       "compressed-tensors",
        ErrorCode::Unsupported},
       {R"({"bits": 4, "checkpoint_format": "marlin"})", "is 'marlin'",
        ErrorCode::Unsupported},

@@ -205,8 +205,8 @@ TEST(GptqTensors, WritesNumbersWithoutLoss) {
       word = static_cast<int32_t>(random()());
     layer.setScales(std::vector<float>(N, 0.1f));
     layer.bias.assign(N, 0.25f);
-    std::vector<OwnedTensor> v1 = gptqTensors("a", layer, ZeroFormat::V1),
-                             v2 = gptqTensors("a", layer, ZeroFormat::V2);
+    std::vector<OwnedTensor> v1 = gptqTensors("a", layer, Format::Gptq),
+                             v2 = gptqTensors("a", layer, Format::GptqV2);
     ASSERT_EQ(v1.size(), 5u);
     EXPECT_EQ(v1[0].name, "a.qweight");
     EXPECT_EQ(v1[2].dtype, "F32"); // 0.1 is no fp16
@@ -225,7 +225,7 @@ TEST(GptqTensors, WritesNumbersWithoutLoss) {
                   reinterpret_cast<const int32_t *>(v1[1].bytes.data()) +
                       zeros.size()));
     layer.bias.clear();
-    EXPECT_EQ(gptqTensors("a", layer, ZeroFormat::V1).size(), 4u);
+    EXPECT_EQ(gptqTensors("a", layer, Format::Gptq).size(), 4u);
   }
 }
 
