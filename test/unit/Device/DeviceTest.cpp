@@ -109,6 +109,15 @@ TEST_F(OnDevice, SweepBySimt3) { sweep(3, device, "simt"); }
 TEST_F(OnDevice, SweepBySimt4) { sweep(4, device, "simt"); }
 TEST_F(OnDevice, SweepBySimt8) { sweep(8, device, "simt"); }
 
+TEST_F(OnDevice, FormatsByMma2) { formatSweep(2, device, "mma"); }
+TEST_F(OnDevice, FormatsByMma3) { formatSweep(3, device, "mma"); }
+TEST_F(OnDevice, FormatsByMma4) { formatSweep(4, device, "mma"); }
+TEST_F(OnDevice, FormatsByMma8) { formatSweep(8, device, "mma"); }
+TEST_F(OnDevice, FormatsBySimt2) { formatSweep(2, device, "simt"); }
+TEST_F(OnDevice, FormatsBySimt3) { formatSweep(3, device, "simt"); }
+TEST_F(OnDevice, FormatsBySimt4) { formatSweep(4, device, "simt"); }
+TEST_F(OnDevice, FormatsBySimt8) { formatSweep(8, device, "simt"); }
+
 TEST_F(OnDevice, SameBitsFromRunToRun) {
   for (int64_t rows : {1, 16, 100, 300, 1000}) {
     Problem p = problem(1024, 768, rows);
