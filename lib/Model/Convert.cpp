@@ -15,7 +15,6 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Regex.h"
 #include <filesystem>
-#include <map>
 #include <set>
 
 using namespace nibble;
@@ -47,7 +46,6 @@ public:
   void add(const std::string &name, const Layer &layer) {
     LayerKind kind{name, layer.inFeatures, layer.bits,
                    layer.groups == 1 ? -1 : layer.groupSize};
-    ++votes[{kind.bits, kind.groupSize}];
     kinds.push_back(std::move(kind));
     actOrder |= layer.actOrder;
     symmetric &= layer.isSymmetric();
@@ -56,10 +54,7 @@ public:
   void skip(const std::string &name) { skipped.push_back(name); }
 
   json::Object toJson(Format format) const {
-    LayerKind most;
-    if (!votes.empty())
-      std::tie(most.bits, most.groupSize) =
-          llvm::max_element(votes, llvm::less_second())->first;
+    LayerKind most = mostCommon();
     json::Object dynamic;
     for (const std::string &name : skipped)
       dynamic["-:" + llvm::Regex::escape(name) + "$"] = json::Object();
@@ -84,7 +79,24 @@ public:
   }
 
 private:
-  std::map<std::pair<int64_t, int64_t>, size_t> votes;
+  /// The layer whose settings fit most layers; there is at least one.
+  LayerKind mostCommon() const {
+    std::set<std::pair<int64_t, int64_t>> tried;
+    LayerKind best;
+    int64_t most = 0;
+    for (const LayerKind &each : kinds) {
+      if (!tried.emplace(each.bits, each.groupSize).second)
+        continue;
+      int64_t fit = llvm::count_if(
+          kinds, [&](const LayerKind &kind) { return kind.isLike(each); });
+      if (fit > most) {
+        most = fit;
+        best = each;
+      }
+    }
+    return best;
+  }
+
   std::vector<LayerKind> kinds;
   std::vector<std::string> skipped;
   bool actOrder = false, symmetric = true;

@@ -50,10 +50,11 @@ static Result<std::string> toPosix(StringRef pattern) {
       StringRef members = membersOf(escaped);
       if (!members.empty())
         posix += inBrackets ? members.str() : "[" + members.str() + "]";
-      else if (llvm::isAlnum(escaped))
+      else if (llvm::isAlnum(escaped) ||
+               (inBrackets && StringRef("[]^-").contains(escaped)))
         return unsupported(pattern, rest.take_front(2));
       else if (inBrackets)
-        posix += escaped; // a backslash stands for itself there
+        posix += escaped; // where a backslash stands for itself
       else
         posix += {'\\', escaped};
       continue;

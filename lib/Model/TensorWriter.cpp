@@ -29,9 +29,9 @@ Status TensorWriter::add(OwnedTensor tensor) {
 }
 
 Status TensorWriter::flush() {
-  char file[32];
-  std::snprintf(file, sizeof(file), "model-%05zu.safetensors",
-                files.size() + 1);
+  char number[24];
+  std::snprintf(number, sizeof(number), "%05zu", files.size() + 1);
+  std::string file = std::string("model-") + number + ".safetensors";
   files.push_back(file);
   for (const TensorToWrite &each : pending)
     places[each.name] = file;

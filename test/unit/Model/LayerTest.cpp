@@ -190,6 +190,19 @@ TEST(Pack, RefusesWrongSizes) {
   gIdx.assign(32, 1);
   EXPECT_EQ(packLayer(layer, w, s, z, gIdx, {}).message(),
             "g_idx[0] is 1; there are 1 groups");
+  z[3] = 16;
+  EXPECT_EQ(packLayer(layer, w, s, z, {}, {}).message(),
+            "zeros[3, 0] is 16.000000; a zero point is a whole number in [0, "
+            "15]");
+  z[3] = 0;
+  s[2] = 1e9f;
+  EXPECT_EQ(packLayer(layer, w, s, z, {}, {}).message(),
+            "scales[2, 0] is 1000000000.000000, which fp16 does not hold as a "
+            "number other than 0");
+  s[2] = 1;
+  w[33] = NAN;
+  EXPECT_EQ(packLayer(layer, w, s, z, {}, {}).message(),
+            "weight[1, 1] is not a number");
   layer.bits = 7;
   EXPECT_EQ(packLayer(layer, w, s, z, {}, {}).message(),
             "bits is 7; nibble takes 2, 3, 4 and 8");
