@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
-#include "Model/Checkpoint.h"
+#include "Layers.h"
 #include "Table.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -26,8 +26,13 @@ static cl::opt<std::string> folder(cl::Positional, cl::Required,
 static cl::opt<bool> asJson("json", cl::sub(inspectCommand), cl::cat(category),
                             cl::desc("Print JSON instead of a table"));
 
+static cl::opt<std::string> formatName("format", cl::sub(inspectCommand),
+                                       cl::cat(category),
+                                       cl::value_desc("name"),
+                                       cl::desc(formatHelp));
+
 Status tool::runInspect() {
-  Result<model::Checkpoint> checkpoint = model::Checkpoint::open(folder);
+  Result<model::Checkpoint> checkpoint = openCheckpoint(folder, formatName);
   if (!checkpoint.ok())
     return checkpoint.status();
   Table table({{"layer", "layer", true},

@@ -16,6 +16,8 @@ def configurations():
     yield "BITS=4 X=bf16 T=bf16 Y=bf16 S=f16 N%64 K%64"
     yield "BITS=4 X=bf16 T=bf16 Y=bf16 S=f16"
     yield "BITS=4 X=f32 N%64"
+    yield "BITS=4 S=f32 N%64"  # scales that fp16 does not hold
+    yield "BITS=3 S=f32 X=bf16 T=bf16 Y=bf16 ACT_ORDER=1"
     yield "BITS=4 GROUP_SIZE=32 BLOCK_K=64 BLOCK_M=16 BLOCK_N=128 warps=4 K%64"
     yield "BITS=4 GROUP_SIZE=1073741824 BLOCK_M=128 BLOCK_N=128 BLOCK_K=32 warps=8 N%128 K%32"
     yield "BITS=8 BLOCK_M=8 BLOCK_N=32 BLOCK_K=16 warps=1"  # simt
