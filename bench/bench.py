@@ -101,7 +101,7 @@ class Triton:
             self.config = config
             try:
                 self.call(0, x, y)
-                us = time_calls(self, x, y, replays=(2, 3))[0]
+                us = time_calls(self, x, y, replays=(2, 3), least=4)[0]
             except (RuntimeError, seed.triton.runtime.errors.OutOfResources):
                 continue  # does not fit the device
             if us < best:
@@ -137,12 +137,13 @@ class Cublas:
         pass
 
 
-def time_calls(peer, x, y, budget=0.3, replays=(5, 25)):
+def time_calls(peer, x, y, budget=0.3, replays=(5, 25), least=20):
     """Median, p10 and p90 of a call in microseconds, weights out of L2.
 
-    Replays for about `budget` seconds, but as often as `replays` bounds.
+    Replays for about `budget` seconds, but as often as `replays` bounds, a
+    graph of at least `least` calls.
     """
-    calls = max(20, len(peer.layers))
+    calls = max(least, len(peer.layers))
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
         peer.call(0, x, y)

@@ -9,6 +9,9 @@ g_idx in every step, as there. Eight configurations are tuned over, timed on
 weights that rotate, which is what the call is later measured on.
 """
 
+import sys
+from types import SimpleNamespace
+
 import torch
 import triton
 import triton.language as tl
@@ -82,3 +85,27 @@ def launch(config, x, y, layer, bits):
         x.stride(0), layer.qweight.stride(0), y.stride(0), layer.scales.stride(0),
         layer.qzeros.stride(0), BLOCK_M=block_m, BLOCK_N=block_n, BLOCK_K=block_k, GROUP_M=8,
         num_stages=stages, num_warps=warps)
+
+
+def precompile(part, parts):
+    """Compiles every parts-th kernel that any M needs into Triton's cache."""
+    # K and N as in bench.py's shapes, multiples of 16: the rest is the same code.
+    K, N, group = 256, 512, 128
+    layer = SimpleNamespace(
+        qweight=torch.zeros(K // 8, N, dtype=torch.int32, device="cuda"),
+        qzeros=torch.zeros(K // group, N // 8, dtype=torch.int32, device="cuda"),
+        scales=torch.zeros(K // group, N, dtype=torch.half, device="cuda"),
+        g_idx=torch.zeros(K, dtype=torch.int32, device="cuda"))
+    # Triton compiles anew for M = 1 and for multiples of 16.
+    kernels = [(M, config) for M in (1, 2, 16, 32, 64, 128) for config in prune(M, N, K)]
+    for M, config in kernels[part::parts]:
+        x = torch.zeros(M, K, dtype=torch.half, device="cuda")
+        try:
+            launch(config, x, torch.empty(M, N, dtype=torch.half, device="cuda"), layer, 4)
+        except triton.runtime.errors.OutOfResources:
+            pass
+    torch.cuda.synchronize()
+
+
+if __name__ == "__main__":
+    precompile(int(sys.argv[1]), int(sys.argv[2]))

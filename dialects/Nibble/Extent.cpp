@@ -54,6 +54,11 @@ std::optional<Ratio> sum(Ratio a, Ratio b) {
   return result;
 }
 
+/// A product of sums has terms without end, and a kernel's text may come from a
+/// stranger.
+constexpr size_t maxTerms = 64;
+constexpr int maxPower = 64;
+
 void addPowers(Extent::Powers &into, const Extent::Powers &from, int sign) {
   for (const auto &[name, power] : from) {
     int &held = into[name];
@@ -93,6 +98,8 @@ std::optional<Extent> Extent::add(const Extent &a, const Extent &b,
     if (held.numerator == 0)
       result.terms.erase(powers);
   }
+  if (result.terms.size() > maxTerms)
+    return std::nullopt;
   return result;
 }
 
@@ -114,6 +121,9 @@ std::optional<Extent> Extent::times(const Extent &other) const {
       Extent product;
       Powers powers = leftPowers;
       addPowers(powers, rightPowers, 1);
+      for (const auto &[name, power] : powers)
+        if (std::abs(power) > maxPower)
+          return std::nullopt;
       product.terms[powers] = *ratio;
       std::optional<Extent> total = result.plus(product);
       if (!total)

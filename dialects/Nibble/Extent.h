@@ -60,8 +60,9 @@ public:
 
   bool operator==(const Extent &) const = default;
 
-  /// The arithmetic returns nothing when a coefficient leaves 64 bits, and
-  /// division also when the divisor is 0 or has more than one monomial.
+  /// The arithmetic returns nothing when a coefficient leaves 64 bits or the
+  /// result has more than 64 monomials or powers beyond 64, and division also
+  /// when the divisor is 0 or has more than one monomial.
   std::optional<Extent> plus(const Extent &other) const;
   std::optional<Extent> minus(const Extent &other) const;
   std::optional<Extent> times(const Extent &other) const;

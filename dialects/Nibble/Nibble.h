@@ -33,6 +33,10 @@
 
 namespace nibble::ir {
 
+/// Attribute of a specialised kernel whose weights are in the packed order
+/// (lib/Layout/PackedOrder.h): the rows of a group there.
+inline constexpr llvm::StringLiteral packedAttrName = "nibble.packed";
+
 /// True when `type` is a tile whose element type passes `test`, or is still a
 /// parameter of the kernel.
 bool isTileOf(mlir::Type type, llvm::function_ref<bool(mlir::Type)> test);

@@ -233,6 +233,40 @@ LogicalResult PackOp::verify() {
                        cast<TileType>(getCodes().getType()), getAxis());
 }
 
+/// Units have 256 / width rows and 16 columns, which become 1 and 128 words.
+LogicalResult PackFragmentsOp::verify() {
+  KernelOp kernel = kernelOf(*this);
+  if (!kernel)
+    return failure();
+  auto codes = cast<TileType>(getCodes().getType());
+  auto words = cast<TileType>(getWords().getType());
+  for (TileType type : {codes, words})
+    if (type.getRank() != 2)
+      return emitOpError() << "expected tiles with two extents, got " << type;
+  ExtentAttr width = cast<CodeType>(codes.getElementType()).getWidth();
+  if (std::optional<int64_t> number = width.asInteger();
+      number && *number != 2 && *number != 4 && *number != 8)
+    return emitOpError() << "codes of " << *number
+                         << " bits have no order of fragments; 2, 4 and 8 do";
+  if (kernel.knownDivisor(codes.getShape()[1]) % 16 != 0)
+    return emitOpError() << "needs whole units of 16 columns, but "
+                         << codes.getShape()[1].getText()
+                         << " is not known to be a multiple of 16";
+  auto divided = codes.getShape()[0].getExtent().times(width.getExtent());
+  if (divided)
+    divided = divided->dividedBy(Extent::constant(256));
+  auto times = codes.getShape()[1].getExtent().times(Extent::constant(8));
+  if (!divided || !times)
+    return emitOpError("extent does not fit 64 bits");
+  if (*divided != words.getShape()[0].getExtent() ||
+      *times != words.getShape()[1].getExtent())
+    return emitOpError() << "codes " << codes << " need " << divided->str()
+                         << " x " << times->str() << " words, not "
+                         << words.getShape()[0].getText() << " x "
+                         << words.getShape()[1].getText();
+  return success();
+}
+
 LogicalResult DequantizeOp::verify() {
   auto codes = cast<TileType>(getCodes().getType());
   auto zeros = cast<TileType>(getZeros().getType());

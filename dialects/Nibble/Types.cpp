@@ -99,8 +99,9 @@ private:
         return failure();
       std::optional<Extent> quotient = result.dividedBy(factor);
       if (!quotient)
-        return parser.emitError(loc) << "cannot divide by '" << factor.str()
-                                     << "': a divisor is one product, not 0";
+        return parser.emitError(loc)
+               << "cannot divide by '" << factor.str()
+               << "': a divisor is one product, not 0, and powers end at 64";
       result = *quotient;
     }
   }
@@ -134,7 +135,8 @@ private:
   ParseResult combine(std::optional<Extent> value, Extent &into) {
     if (!value)
       return parser.emitError(parser.getCurrentLocation(),
-                              "extent does not fit 64 bits");
+                              "extent does not fit 64 bits, 64 terms and "
+                              "powers of 64");
     into = std::move(*value);
     return success();
   }

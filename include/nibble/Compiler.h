@@ -45,8 +45,8 @@ struct CompileRequest {
   std::string config;
   /// One of targetNames().
   std::string target = "host";
-  /// auto, host, simt or mma. auto takes host on the host, and on a GPU mma
-  /// where it matches, else simt.
+  /// auto, host, simt, mma or mma_packed. auto takes host on the host, and on
+  /// a GPU mma_packed for packed weights, else mma where it matches, else simt.
   std::string schedule = "auto";
 };
 
@@ -66,9 +66,14 @@ struct CompiledKernel {
   int threads = 0;
   /// Dynamic shared memory of a program on a GPU, in bytes.
   int64_t sharedBytes = 0;
+  /// True if the kernel waits by itself for the one before it on its stream,
+  /// and may be launched while that still runs.
+  bool overlaps = false;
   /// PTX, or the bytes of an object file.
   std::string code;
-  /// Milliseconds of each stage, in order.
+  /// `compiled`, `cache` (from disk) or the name of a file of kernels.
+  std::string origin = "compiled";
+  /// Milliseconds of each stage, in order; empty if it was not compiled now.
   std::vector<std::pair<std::string, double>> milliseconds;
 };
 
@@ -81,9 +86,27 @@ NIBBLE_EXPORT Result<CompiledKernel> compile(const CompileRequest &request);
 NIBBLE_EXPORT Result<std::string> emit(const CompileRequest &request,
                                        std::string_view stage);
 
+/// The text that pass `pass` of MLIR or LLVM leaves, each time it runs, by the
+/// name that nibble-opt or opt knows it by (`nibble-schedule-mma`, `cse`,
+/// `instcombine`). InvalidArgument, with those that run, if it never does.
+NIBBLE_EXPORT Result<std::string> emitAfter(const CompileRequest &request,
+                                            std::string_view pass);
+
 /// The stages for `target`, each with a line of description.
 NIBBLE_EXPORT std::vector<std::pair<std::string, std::string>>
 stageNames(std::string_view target);
+
+/// The name of this compiler: a digest of its sources and of LLVM's version.
+NIBBLE_EXPORT std::string_view compilerBuild();
+
+/// The name of what `request` compiles to: a digest of every input of the code,
+/// this compiler among them. Errors as in compile(), but the text is not read.
+NIBBLE_EXPORT Result<std::string> requestKey(const CompileRequest &request);
+
+/// True if the environment asks to see or to change a stage of `request`
+/// (docs/environment.md): it has to be compiled, and what comes out is not what
+/// its key names.
+NIBBLE_EXPORT bool isInspected(const CompileRequest &request);
 
 /// The targets: sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a, host.
 NIBBLE_EXPORT std::vector<std::string> targetNames();

@@ -28,12 +28,20 @@ namespace nibble {
 
 class LoadedKernel;
 
+/// Takes kernels from file `path`, which `nibble compile --model` wrote, before
+/// any other place: from now on, for the whole process, and for QuantLinear and
+/// JitKernel alike. NIBBLE_KERNELS does the same from outside. Errors name the
+/// file: NotFound, IoError, InvalidFile, or Unsupported for the file of another
+/// build of nibble.
+NIBBLE_EXPORT Status loadKernels(const std::string &path);
+
 /// A kernel that can be called. Copies share the code.
 class NIBBLE_EXPORT JitKernel {
 public:
-  /// Compiles `request`, or takes the code that this process compiled before
-  /// for an equal request, and loads it. However many threads ask for one
-  /// kernel at a time, it is compiled once. Errors as in compile();
+  /// Loads the code for `request`: this process's for an equal request, else
+  /// that of a file of kernels or of the cache on disk (docs/environment.md),
+  /// else compiles it. However many threads ask for one kernel at a time, it is
+  /// compiled once. Errors as in compile();
   /// Unsupported if the target is not the host.
   static Result<JitKernel> create(const CompileRequest &request);
 

@@ -25,8 +25,9 @@
 //       TensorView::dense(y, DType::F16, {batch, tokens,
 //       layer->outFeatures()}));
 //
-// A kernel is compiled when a layer first needs it, once in a process for all
-// layers of the same kind; prepare() does so ahead of the first call.
+// A kernel is compiled when a layer first needs it, once for all layers of the
+// same kind, and kept on disk for the next process (docs/environment.md);
+// prepare() does so ahead of the first call.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,6 +37,7 @@
 #include "nibble/Codec.h"
 #include "nibble/Compiler.h"
 #include "nibble/Export.h"
+#include "nibble/Shard.h"
 #include "nibble/Status.h"
 #include "nibble/Tensor.h"
 #include "nibble/Timing.h"
@@ -84,8 +86,8 @@ struct QuantLinearOptions {
 };
 
 /// Scratch memory for one call of forward(), the caller's: host memory for a
-/// layer on the CPU, device memory for one on a GPU. On a GPU it must be left
-/// alone until the call's work on the stream is done.
+/// layer on the CPU, device memory for one on a GPU, aligned as malloc() does.
+/// On a GPU it must be left alone until the call's work on the stream is done.
 struct Workspace {
   void *data = nullptr;
   size_t bytes = 0;
@@ -105,6 +107,10 @@ struct Candidate {
 /// may call forward() at a time, each with memory of its own.
 class NIBBLE_EXPORT QuantLinear {
 public:
+  /// A layer that holds nothing, as is one that was moved from: calls refuse it
+  /// with InvalidArgument, and its sizes are 0.
+  QuantLinear() = default;
+
   /// A layer of `arrays`. Errors name the array: a wrong type or shape, a
   /// g_idx outside [0, G), bits or a group size that nibble does not take.
   static Result<QuantLinear> create(const QuantLinearArrays &arrays,
@@ -122,6 +128,25 @@ public:
   static Result<QuantLinear> load(const std::string &folder,
                                   const std::string &prefix,
                                   const QuantLinearOptions &options = {});
+
+  /// The layers `prefixes` next to each other as one, such as q, k and v: its y
+  /// is theirs, side by side. They must agree in bits, group size, K and g_idx.
+  static Result<QuantLinear> loadFused(const std::string &folder,
+                                       const std::vector<std::string> &prefixes,
+                                       const QuantLinearOptions &options = {});
+
+  /// The same for layers that exist already, such as shards.
+  static Result<QuantLinear> fuse(const std::vector<QuantLinear> &parts,
+                                  const QuantLinearOptions &options = {});
+
+  /// The part of this layer for `rank` of `world`, as nibble/Shard.h says, held
+  /// as `options` say. An error if there are fewer units than ranks.
+  Result<QuantLinear> shard(int rank, int world, ShardAxis axis,
+                            const QuantLinearOptions &options = {}) const;
+
+  /// Of a row shard: the columns of the whole layer's x that this one's x is
+  /// made of, in order. Empty if x is the whole layer's.
+  const std::vector<int32_t> &inputRows() const;
 
   /// Quantizes a full-precision layer into this one, whose sizes, bits and
   /// groups stay: q = round((w + zero * scale) / fp16(scale)), clamped to
@@ -200,6 +225,8 @@ private:
   struct State;
   explicit QuantLinear(std::shared_ptr<State> state)
       : state(std::move(state)) {}
+  /// What the layer holds; an empty one if that is nothing.
+  const State &held() const;
   std::shared_ptr<State> state;
 };
 

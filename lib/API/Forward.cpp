@@ -128,31 +128,65 @@ static bool isAligned(const TensorView &x, const TensorView &y,
 }
 
 /// Sizes are multiples of this in a workspace, so that what follows is aligned.
-static size_t padded(size_t bytes) { return (bytes + 255) / 256 * 256; }
+static constexpr size_t padding = 256;
 
+/// The bytes of `rows` rows, padded; so many that no memory has them if the
+/// number does not fit.
+static size_t padded(int64_t rows, int64_t columns, size_t elementBytes) {
+  constexpr size_t most = SIZE_MAX / 4 / padding * padding;
+  size_t bytes;
+  if (__builtin_mul_overflow(static_cast<size_t>(rows),
+                             static_cast<size_t>(columns) * elementBytes,
+                             &bytes) ||
+      bytes > most)
+    return most;
+  return (bytes + padding - 1) / padding * padding;
+}
+
+/// The rows of `x`, whose shape may be anything.
 static int64_t rowCount(const TensorView &x) {
   int64_t rows = 1;
   for (size_t dim = 0; dim + 1 < x.shape.size(); ++dim)
-    rows *= x.shape[dim];
+    if (__builtin_mul_overflow(rows, std::max<int64_t>(x.shape[dim], 0), &rows))
+      return INT64_MAX;
   return rows;
 }
 
 size_t QuantLinear::workspaceSize(int64_t maxRows) const {
-  size_t rows = static_cast<size_t>(std::max<int64_t>(maxRows, 0));
-  size_t x = padded(rows * state->layer.inFeatures * dtypeSize(DType::F32));
-  return state->device ? x + padded(rows * state->layer.outFeatures * 2) : x;
+  if (!state)
+    return 0;
+  int64_t rows = std::max<int64_t>(maxRows, 0);
+  size_t x = padded(rows, state->layer.inFeatures, dtypeSize(DType::F32));
+  return state->device ? x + padded(rows, state->layer.outFeatures, 2) : x;
 }
 
 size_t QuantLinear::workspaceSize(const TensorView &x) const {
-  if (x.shape.empty())
+  if (!state || x.shape.empty() ||
+      (!x.strides.empty() && x.strides.size() != x.shape.size()))
     return 0;
   bool dense = x.stride(x.shape.size() - 1) == 1;
-  size_t bytes = padded(static_cast<size_t>(rowCount(x)) *
-                        state->layer.inFeatures * dtypeSize(x.type));
+  size_t bytes =
+      padded(rowCount(x), state->layer.inFeatures, dtypeSize(x.type));
   if (state->device && !driver::isDeviceAddress(*state->device, x.data))
-    return bytes + padded(static_cast<size_t>(rowCount(x)) *
-                          state->layer.outFeatures * 2);
+    return bytes + padded(rowCount(x), state->layer.outFeatures, 2);
   return dense ? 0 : bytes;
+}
+
+/// True if two elements of `array` certainly or possibly lie in one place: a
+/// dimension's stride does not step over all that smaller strides reach.
+static bool mayOverlapItself(const TensorView &array) {
+  llvm::SmallVector<std::pair<int64_t, int64_t>, 8> dims; // stride, extent
+  for (size_t dim = 0; dim < array.shape.size(); ++dim)
+    if (array.shape[dim] > 1)
+      dims.push_back({array.stride(dim), array.shape[dim]});
+  llvm::sort(dims);
+  int64_t reach = 0;
+  for (auto [stride, extent] : dims) {
+    if (stride <= reach)
+      return true;
+    reach += stride * (extent - 1);
+  }
+  return false;
 }
 
 /// Checks all that forward() says of x and y.
@@ -183,6 +217,13 @@ static Status checkArrays(const model::Layer &layer, const TensorView &x,
     return invalid("y has neighbours along its last extent " +
                    std::to_string(y.stride(last)) +
                    " elements apart, expected 1");
+  if (rowCount(x) == 0)
+    return Status();
+  if (mayOverlapItself(y))
+    return invalid("y has rows that share memory");
+  // Other arrays that share memory may be parts of one, side by side.
+  if (x.data == y.data)
+    return invalid("x and y begin at the same address");
   return Status();
 }
 
@@ -199,6 +240,9 @@ static bool isDense(const TensorView &array) {
 static Result<Workspace> findWorkspace(Workspace given, Workspace reserved,
                                        size_t needed, const char *why) {
   Workspace found = given.data ? given : reserved;
+  if (reinterpret_cast<uintptr_t>(found.data) % alignof(std::max_align_t))
+    return invalid("the workspace is not aligned to " +
+                   std::to_string(alignof(std::max_align_t)) + " bytes");
   if (found.bytes < needed)
     return invalid("the workspace has " + std::to_string(found.bytes) +
                    " bytes; " + why + " and needs " + std::to_string(needed));
@@ -207,6 +251,8 @@ static Result<Workspace> findWorkspace(Workspace given, Workspace reserved,
 
 Status QuantLinear::forward(const TensorView &x, const TensorView &y,
                             void *stream, Workspace workspace) const {
+  if (!state)
+    return State::holdsNothing();
   const model::Layer &layer = state->layer;
   if (Status status = checkArrays(layer, x, y); !status.ok())
     return status;
@@ -223,8 +269,7 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
   }
   size_t needed = x.stride(x.shape.size() - 1) == 1
                       ? 0
-                      : padded(static_cast<size_t>(rows) * layer.inFeatures *
-                               dtypeSize(x.type));
+                      : padded(rows, layer.inFeatures, dtypeSize(x.type));
   if (needed == 0)
     return state->forwardThere(x, y, stream, nullptr);
   Result<Workspace> found = findWorkspace(
@@ -255,7 +300,8 @@ Status QuantLinear::State::forwardFromHost(const TensorView &x,
       static_cast<size_t>(rows * layer.inFeatures) * dtypeSize(x.type);
   size_t yBytes = static_cast<size_t>(rows * layer.outFeatures) * 2;
   auto base = reinterpret_cast<driver::CuDevicePtr>(found->data);
-  driver::CuDevicePtr yPlace = base + padded(xBytes);
+  driver::CuDevicePtr yPlace =
+      base + padded(rows, layer.inFeatures, dtypeSize(x.type));
   TensorView onX = x, onY = y;
   if (!xThere) {
     if (Status status =

@@ -23,9 +23,16 @@ static constexpr int64_t gpuFirst[bucketCount] = {
 /// The same on the host, and rows of a block: a block computes all its rows.
 static constexpr int64_t hostFirst[] = {1, 2, 4, 16};
 
+static llvm::ArrayRef<int64_t> bucketStarts(bool host) {
+  return host ? llvm::ArrayRef(hostFirst) : llvm::ArrayRef(gpuFirst);
+}
+
+int nibble::bucketsOf(bool host) {
+  return static_cast<int>(bucketStarts(host).size());
+}
+
 int nibble::bucketOf(int64_t rows, bool host) {
-  llvm::ArrayRef<int64_t> first =
-      host ? llvm::ArrayRef(hostFirst) : llvm::ArrayRef(gpuFirst);
+  llvm::ArrayRef<int64_t> first = bucketStarts(host);
   return static_cast<int>(llvm::upper_bound(first, rows) - first.begin()) - 1;
 }
 
@@ -147,6 +154,14 @@ static CompileRequest requestFor(const KernelConfig &config,
   CompileRequest request;
   request.kernel = "matmul_248";
   request.config = config.str();
+  request.target = target;
+  return request;
+}
+
+CompileRequest nibble::makeDenseRequest(DType type, const std::string &target) {
+  CompileRequest request;
+  request.kernel = "make_dense";
+  request.config = std::string("BLOCK_M=1 BLOCK_K=1024 X=") + dtypeName(type);
   request.target = target;
   return request;
 }

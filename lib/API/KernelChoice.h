@@ -41,6 +41,9 @@ struct CallKind {
   }
 };
 
+/// The number of those that the host, or a GPU, tells apart.
+int bucketsOf(bool host);
+
 /// The bucket of `rows` rows, which must be positive.
 int bucketOf(int64_t rows, bool host);
 
@@ -59,6 +62,10 @@ Result<KernelConfig> parseOverrides(const std::string &words);
 /// `rows` rows: each block cut down to the power of two that holds the layer's
 /// extent, at least 16; without those that become equal.
 std::vector<KernelConfig> loraxConfigs(const model::Layer &layer, int64_t rows);
+
+/// What to compile for `target` to copy an x of type `type` whose columns are
+/// apart.
+CompileRequest makeDenseRequest(DType type, const std::string &target);
 
 /// What to compile for `layer` on the host.
 CompileRequest hostRequest(const model::Layer &layer, CallKind kind,

@@ -12,6 +12,7 @@
 #include "Jit/KernelCache.h"
 #include "Model/Checkpoint.h"
 #include "Model/Pack.h"
+#include "Model/Shard.h"
 #include "Support/Half.h"
 #include "Target/TargetSpec.h"
 #include "llvm/ADT/StringRef.h"
@@ -36,7 +37,8 @@ static Result<int64_t> checkDense(const char *name, const TensorView &array,
                    std::to_string(rank));
   int64_t elements = 1;
   for (int64_t extent : array.shape)
-    if (extent < 0 || __builtin_mul_overflow(elements, extent, &elements))
+    if (extent < 0 || extent > (int64_t(1) << 40) ||
+        __builtin_mul_overflow(elements, extent, &elements))
       return invalid(std::string(name) + " has extent " +
                      std::to_string(extent));
   TensorView dense = TensorView::dense(array.data, array.type, array.shape);
@@ -58,10 +60,12 @@ static Status copyArray(const char *name, const TensorView &array, DType type,
   Result<int64_t> elements = checkDense(name, array, rank);
   if (!elements.ok())
     return elements.status();
-  into.resize(*elements);
-  if (*elements)
-    std::memcpy(into.data(), array.data, *elements * sizeof(T));
-  return Status();
+  return catchOutOfMemory([&] {
+    into.resize(*elements);
+    if (*elements)
+      std::memcpy(into.data(), array.data, *elements * sizeof(T));
+    return Status();
+  });
 }
 
 /// Copies `array` of any floating-point type as floats.
@@ -194,6 +198,12 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
                                            layer.inFeatures, layer.outFeatures);
   if (!rows.ok())
     return rows.status();
+  if (int64_t groups = model::groupCount(layer.inFeatures, *rows);
+      !arrays.gIdx && layer.groups != groups)
+    return invalid("there are " + std::to_string(layer.groups) +
+                   " groups; groupsize " + std::to_string(*rows) +
+                   " and infeatures " + std::to_string(layer.inFeatures) +
+                   " need " + std::to_string(groups));
   if (!arrays.gIdx)
     for (int64_t k = 0; k < layer.inFeatures; ++k)
       layer.gIdx.push_back(static_cast<int32_t>(k / *rows));
@@ -209,23 +219,28 @@ Result<QuantLinear> QuantLinear::empty(int bits, int64_t groupSize,
                                        int64_t inFeatures, int64_t outFeatures,
                                        bool bias,
                                        const QuantLinearOptions &options) {
-  Result<model::Layer> layer =
-      model::emptyLayer(bits, groupSize, inFeatures, outFeatures, bias);
+  Result<model::Layer> layer = catchOutOfMemory([&] {
+    return model::emptyLayer(bits, groupSize, inFeatures, outFeatures, bias);
+  });
   if (!layer.ok())
     return layer.status();
-  auto state = std::make_shared<State>();
-  state->layer = std::move(*layer);
-  Status status = state->configure(options);
-  if (status.ok())
-    status = state->upload();
-  if (!status.ok())
-    return status;
-  return QuantLinear(std::move(state));
+  Result<std::shared_ptr<State>> state =
+      State::hold(std::move(*layer), options);
+  if (!state.ok())
+    return state.status();
+  return QuantLinear(std::move(*state));
 }
 
 Result<QuantLinear> QuantLinear::load(const std::string &folder,
                                       const std::string &prefix,
                                       const QuantLinearOptions &options) {
+  return loadFused(folder, {prefix}, options);
+}
+
+Result<QuantLinear>
+QuantLinear::loadFused(const std::string &folder,
+                       const std::vector<std::string> &prefixes,
+                       const QuantLinearOptions &options) {
   std::optional<model::Format> format;
   if (!options.format.empty()) {
     Result<model::Format> named = model::parseFormat(options.format);
@@ -237,23 +252,35 @@ Result<QuantLinear> QuantLinear::load(const std::string &folder,
       model::Checkpoint::open(folder, format);
   if (!checkpoint.ok())
     return checkpoint.status();
-  Result<model::Layer> layer = checkpoint->load(prefix);
+  std::vector<model::Layer> layers;
+  std::vector<const model::Layer *> parts;
+  for (const std::string &prefix : prefixes) {
+    Result<model::Layer> layer =
+        catchOutOfMemory([&] { return checkpoint->load(prefix); });
+    if (!layer.ok())
+      return layer.status();
+    layers.push_back(std::move(*layer));
+  }
+  for (const model::Layer &layer : layers)
+    parts.push_back(&layer);
+  Result<model::Layer> layer = parts.size() == 1
+                                   ? Result<model::Layer>(std::move(layers[0]))
+                                   : model::fuseLayers(parts);
   if (!layer.ok())
     return layer.status();
-  auto state = std::make_shared<State>();
-  state->layer = std::move(*layer);
-  Status status = state->configure(options);
-  if (status.ok())
-    status = state->upload();
-  if (!status.ok())
-    return status;
-  return QuantLinear(std::move(state));
+  Result<std::shared_ptr<State>> state =
+      State::hold(std::move(*layer), options);
+  if (!state.ok())
+    return state.status();
+  return QuantLinear(std::move(*state));
 }
 
 Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
                          const TensorView &zeros,
                          const std::optional<TensorView> &gIdx,
                          const std::optional<TensorView> &bias) {
+  if (!state)
+    return State::holdsNothing();
   const model::Layer &old = state->layer;
   std::vector<float> w, s, z, b;
   std::vector<int32_t> groups;
@@ -282,6 +309,7 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
                         : "bias is missing, and the layer has one");
   // Act-order may change, and with it the kernels: a new state.
   auto made = std::make_shared<State>();
+  made->inputRows = state->inputRows;
   made->deviceName = state->deviceName;
   made->device = state->device;
   made->target = state->target;
@@ -350,11 +378,7 @@ Result<const LoadedKernel *> QuantLinear::State::makeDenseKernel(DType type) {
   auto &slot = denseKernels[static_cast<int>(type)];
   if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
     return found;
-  CompileRequest request;
-  request.kernel = "make_dense";
-  request.config = std::string("BLOCK_M=1 BLOCK_K=1024 X=") + dtypeName(type);
-  request.target = target;
-  return findKernel(slot, mutex, owned, request, device);
+  return findKernel(slot, mutex, owned, makeDenseRequest(type, target), device);
 }
 
 Result<const LoadedKernel *> QuantLinear::State::kernelForDense(DType type,
@@ -381,6 +405,8 @@ bool QuantLinear::State::denseIsAligned(DType type) const {
 
 Result<const CompiledKernel *> QuantLinear::prepare(DType type,
                                                     int64_t rows) const {
+  if (!state)
+    return State::holdsNothing();
   Result<const LoadedKernel *> kernel = state->kernelForDense(type, rows);
   if (!kernel.ok())
     return kernel.status();
@@ -417,22 +443,33 @@ Status QuantLinear::State::reserve(size_t bytes, void *stream) {
 }
 
 Status QuantLinear::reserveWorkspace(int64_t maxRows, void *stream) {
+  if (!state)
+    return State::holdsNothing();
   if (maxRows < 0)
     return invalid("the number of rows is " + std::to_string(maxRows));
-  return state->reserve(workspaceSize(maxRows), stream);
+  return catchOutOfMemory(
+      [&] { return state->reserve(workspaceSize(maxRows), stream); });
+}
+
+const QuantLinear::State &QuantLinear::held() const {
+  static const State nothing{};
+  return state ? *state : nothing;
 }
 
 TensorView QuantLinear::weight() const {
-  const model::Layer &layer = state->layer;
+  const model::Layer &layer = held().layer;
   return TensorView::dense(
       layer.qweight.data(), DType::I32,
       {layer.codec().words(layer.inFeatures), layer.outFeatures});
 }
 
-int QuantLinear::bits() const { return state->layer.bits; }
-int64_t QuantLinear::groupSize() const { return state->layer.groupSize; }
-int64_t QuantLinear::inFeatures() const { return state->layer.inFeatures; }
-int64_t QuantLinear::outFeatures() const { return state->layer.outFeatures; }
-bool QuantLinear::actOrder() const { return state->layer.actOrder; }
-bool QuantLinear::hasBias() const { return !state->layer.bias.empty(); }
-const std::string &QuantLinear::device() const { return state->deviceName; }
+int QuantLinear::bits() const { return held().layer.bits; }
+int64_t QuantLinear::groupSize() const { return held().layer.groupSize; }
+int64_t QuantLinear::inFeatures() const { return held().layer.inFeatures; }
+int64_t QuantLinear::outFeatures() const { return held().layer.outFeatures; }
+bool QuantLinear::actOrder() const { return held().layer.actOrder; }
+bool QuantLinear::hasBias() const { return !held().layer.bias.empty(); }
+const std::string &QuantLinear::device() const { return held().deviceName; }
+const std::vector<int32_t> &QuantLinear::inputRows() const {
+  return held().inputRows;
+}

@@ -13,6 +13,7 @@
 #include "Jit/Arguments.h"
 #include "Jit/LoadedKernel.h"
 #include "Model/Layer.h"
+#include "Support/OutOfMemory.h"
 #include "Transforms/KernelConfig.h"
 #include "nibble/QuantLinear.h"
 #include <array>
@@ -29,6 +30,8 @@ struct QuantLinear::State {
   };
 
   model::Layer layer;
+  /// What QuantLinear::inputRows() gives.
+  std::vector<int32_t> inputRows;
   std::string deviceName = "cpu";
   /// Null for the CPU.
   const driver::Device *device = nullptr;
@@ -38,6 +41,18 @@ struct QuantLinear::State {
   std::string schedule;
   /// The layer's arrays on the device, in the order of Addresses.
   std::array<driver::DeviceBuffer, 5> buffers;
+
+  /// What every call says of a layer that was moved from.
+  static Status holdsNothing() {
+    return Status(
+        ErrorCode::InvalidArgument,
+        "the layer holds nothing: it was not made by load(), create() "
+        "or empty(), or was moved from");
+  }
+  /// `layer` held as `options` say.
+  static Result<std::shared_ptr<State>>
+  hold(model::Layer layer, const QuantLinearOptions &options,
+       std::vector<int32_t> inputRows = {});
 
   /// Takes the device that `options` ask for, and what they overrule.
   Status configure(const QuantLinearOptions &options);

@@ -171,6 +171,8 @@ static Result<CallTime> measureOnHost(const QuantLinear &linear,
 }
 
 Result<CallTime> QuantLinear::measure(DType type, int64_t rows) const {
+  if (!state)
+    return State::holdsNothing();
   Result<const LoadedKernel *> kernel = state->kernelForDense(type, rows);
   if (!kernel.ok())
     return kernel.status();
@@ -189,6 +191,8 @@ Result<CallTime> QuantLinear::measure(DType type, int64_t rows) const {
 Result<std::vector<Candidate>>
 QuantLinear::tune(DType type, int64_t rows,
                   const std::vector<std::string> &configs) {
+  if (!state)
+    return State::holdsNothing();
   if (!state->device)
     return Status(ErrorCode::Unsupported,
                   "tune() measures on a GPU, and the layer is on the CPU");

@@ -10,7 +10,10 @@
 
 #include "nibble/Compiler.h"
 #include "Compiler/ContextPool.h"
+#include "Compiler/Inspection.h"
 #include "Compiler/Pipeline.h"
+#include "Compiler/RequestKey.h"
+#include "Compiler/TextBounds.h"
 #include "Conversion/Interface.h"
 #include "Conversion/Schedule.h"
 #include "Nibble/Nibble.h"
@@ -18,6 +21,7 @@
 #include "Target/Guard.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassInstrumentation.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <chrono>
 
@@ -51,35 +55,58 @@ nibble::stageNames(std::string_view target) {
 
 namespace {
 
+/// Which text a compilation is for; without any it is for the code.
+struct Until {
+  /// The stage that leaves it.
+  std::string_view stage;
+  /// The pass after whose runs it is printed.
+  std::string_view pass;
+};
+
 /// One compilation, up to a stage.
 class Compilation {
 public:
   Compilation(const CompileRequest &request, PipelineOptions options)
-      : request(request), options(std::move(options)) {
+      : request(request), options(std::move(options)), inspection(request) {
     kernel.target = this->options.target.name;
     kernel.config = this->options.config.str();
   }
 
-  /// Runs the stages; leaves the text of stage `until` in `text`, or the code
-  /// in `kernel.code` if `until` is empty.
-  Status run(mlir::MLIRContext &context, std::string_view until);
+  /// Runs the stages; leaves in `text` what `until` asks for, or the code in
+  /// `kernel.code` if it asks for nothing.
+  Status run(mlir::MLIRContext &context, const Until &until);
 
   /// Frees the module, while its context is still there.
   void dropModule() { module = nullptr; }
 
   std::string text;
   CompiledKernel kernel;
+  /// With Until::pass, the passes that have run, each once.
+  std::vector<std::string> passes;
 
 private:
   Status parse(mlir::MLIRContext &context);
   Status isolateKernel();
   Status describe();
-  Status runStages(std::string_view until);
-  /// Notes the time since the last stage.
-  void finish(const char *stage);
+  Status runStages(const Until &until);
+  Status runPasses(const MlirStage &stage, const Until &until);
+  Status generatePtx(CodeGen &code, const Until &until);
+  Status generateObject(CodeGen &code, const Until &until);
+  /// Ends stage `stage`: notes its time, has `read` put a text that overrides
+  /// it in its place, and dumps what `print` gives. True if `until` asks for
+  /// no more.
+  Result<bool>
+  finish(const char *stage, const Until &until,
+         llvm::function_ref<Status(const Inspection::Override &given)> read,
+         llvm::function_ref<std::string()> print);
+  Result<bool> finishMlir(const char *stage, const Until &until);
+  /// Prints to `text` after a run of pass `pass`, if `until` asks for it.
+  void passHasRun(const Until &until, llvm::StringRef pass, const char *comment,
+                  llvm::function_ref<std::string()> print);
 
   const CompileRequest &request;
   PipelineOptions options;
+  Inspection inspection;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::chrono::steady_clock::time_point last;
 };
@@ -93,28 +120,63 @@ static std::string printed(mlir::ModuleOp module) {
   return text + "\n";
 }
 
-void Compilation::finish(const char *stage) {
+Result<bool> Compilation::finish(
+    const char *stage, const Until &until,
+    llvm::function_ref<Status(const Inspection::Override &given)> read,
+    llvm::function_ref<std::string()> print) {
   auto now = std::chrono::steady_clock::now();
   std::chrono::duration<double, std::milli> spent = now - last;
   kernel.milliseconds.emplace_back(stage, spent.count());
-  last = now;
+  if (std::optional<Inspection::Override> given =
+          inspection.findOverride(stage))
+    if (Status status = read(*given); !status.ok())
+      return status.withContext(given->path);
+  bool ends = until.stage == stage;
+  if (ends || inspection.dumps(stage)) {
+    std::string printed = print();
+    if (inspection.dumps(stage))
+      inspection.dump(stage, printed);
+    if (ends)
+      text = std::move(printed);
+  }
+  last = std::chrono::steady_clock::now();
+  return ends;
+}
+
+Result<bool> Compilation::finishMlir(const char *stage, const Until &until) {
+  return finish(
+      stage, until,
+      [&](const Inspection::Override &given) {
+        module = mlir::parseSourceString<mlir::ModuleOp>(
+            given.text, mlir::ParserConfig(module->getContext()), given.path);
+        return module ? Status()
+                      : Status(ErrorCode::CompileError, "it does not parse");
+      },
+      [&] { return printed(*module); });
+}
+
+void Compilation::passHasRun(const Until &until, llvm::StringRef pass,
+                             const char *comment,
+                             llvm::function_ref<std::string()> print) {
+  if (!llvm::is_contained(passes, pass))
+    passes.push_back(pass.str());
+  if (pass == llvm::StringRef(until.pass))
+    text += comment + (" after " + pass + "\n").str() + print();
 }
 
 Status Compilation::parse(mlir::MLIRContext &context) {
-  llvm::StringRef source = request.text, sourceName = request.textName;
+  llvm::StringRef source = kernelText(request);
   if (source.empty()) {
     std::string names;
-    for (const auto &[name, embedded] : embeddedKernels()) {
+    for (const auto &[name, embedded] : embeddedKernels())
       names += (names.empty() ? "" : ", ") + name;
-      if (name == request.kernel)
-        source = embedded;
-    }
-    if (source.empty())
-      return Status(ErrorCode::NotFound, "there is no kernel '" +
-                                             request.kernel + "'; nibble has " +
-                                             names);
-    sourceName = request.kernel;
+    return Status(ErrorCode::NotFound, "there is no kernel '" + request.kernel +
+                                           "'; nibble has " + names);
   }
+  llvm::StringRef sourceName =
+      request.text.empty() ? request.kernel : request.textName;
+  if (Status status = checkTextBounds(source, sourceName); !status.ok())
+    return status;
   module = mlir::parseSourceString<mlir::ModuleOp>(
       source, mlir::ParserConfig(&context), sourceName);
   if (!module)
@@ -168,12 +230,13 @@ Status Compilation::describe() {
     if (auto bytes =
             function->getAttrOfType<mlir::IntegerAttr>(sharedBytesAttrName))
       kernel.sharedBytes = bytes.getInt();
+    kernel.overlaps = function->hasAttr(overlapAttrName);
     return Status();
   }
   return Status(ErrorCode::Internal, "no function was scheduled");
 }
 
-Status Compilation::run(mlir::MLIRContext &context, std::string_view until) {
+Status Compilation::run(mlir::MLIRContext &context, const Until &until) {
   // What the compiler reports, as `name:line:column: error: message` lines.
   std::string diagnostics;
   mlir::ScopedDiagnosticHandler handler(
@@ -192,9 +255,7 @@ Status Compilation::run(mlir::MLIRContext &context, std::string_view until) {
           return;
         print(diagnostic, "error");
         for (mlir::Diagnostic &note : diagnostic.getNotes())
-          // The operation as text is for the compiler's own developers.
-          if (!llvm::StringRef(note.str()).starts_with("see current operation"))
-            print(note, "note");
+          print(note, "note");
       });
   last = std::chrono::steady_clock::now();
   Status status = parse(context);
@@ -205,27 +266,48 @@ Status Compilation::run(mlir::MLIRContext &context, std::string_view until) {
   return status;
 }
 
-Status Compilation::runStages(std::string_view until) {
-  mlir::MLIRContext &context = *module->getContext();
-  finish("parse");
-  if (until == "parse") {
-    text = printed(*module);
-    return Status();
+namespace {
+/// Reports passes of MLIR that have run.
+struct PassObserver : mlir::PassInstrumentation {
+  explicit PassObserver(std::function<void(llvm::StringRef pass)> report)
+      : report(std::move(report)) {}
+  void runAfterPass(mlir::Pass *pass, mlir::Operation *) override {
+    if (!pass->getArgument().empty())
+      report(pass->getArgument());
   }
+  std::function<void(llvm::StringRef pass)> report;
+};
+} // namespace
+
+Status Compilation::runPasses(const MlirStage &stage, const Until &until) {
+  mlir::PassManager manager(module->getContext());
+  stage.addPasses(manager, options);
+  if (!until.pass.empty())
+    manager.addInstrumentation(
+        std::make_unique<PassObserver>([&](llvm::StringRef pass) {
+          passHasRun(until, pass, "//", [&] { return printed(*module); });
+        }));
+  if (failed(manager.run(*module)))
+    return Status(ErrorCode::CompileError,
+                  std::string("stage ") + stage.name + " failed");
+  return Status();
+}
+
+Status Compilation::runStages(const Until &until) {
+  Result<bool> ends = finishMlir("parse", until);
+  if (!ends.ok() || *ends)
+    return ends.status();
   for (const MlirStage &stage : mlirStages()) {
-    mlir::PassManager manager(&context);
-    stage.addPasses(manager, options);
-    if (failed(manager.run(*module)))
-      return Status(ErrorCode::CompileError,
-                    std::string("stage ") + stage.name + " failed");
+    if (Status status = runPasses(stage, until); !status.ok())
+      return status;
+    ends = finishMlir(stage.name, until);
+    if (!ends.ok())
+      return ends.status();
     // The interface is what specialisation leaves of the kernel.
     if (auto specialised = module->getOps<KernelOp>(); !specialised.empty())
       kernel.interface = interfaceOf(*specialised.begin());
-    finish(stage.name);
-    if (until == stage.name) {
-      text = printed(*module);
+    if (*ends)
       return Status();
-    }
   }
   if (Status status = describe(); !status.ok())
     return status;
@@ -233,30 +315,66 @@ Status Compilation::runStages(std::string_view until) {
   Result<CodeGen> code = CodeGen::translate(*module, options.target);
   if (!code.ok())
     return code.status();
-  finish("llvm");
-  if (until == "llvm") {
-    text = code->llvmText();
-    return Status();
-  }
-  code->optimise();
-  finish("optimise");
-  if (until == "optimise") {
-    text = code->llvmText();
-    return Status();
-  }
-  bool asText = !until.empty() || !options.target.isHost();
-  Result<std::string> bytes =
-      asText ? code->emitAssembly() : code->emitObject();
-  if (!bytes.ok())
-    return bytes.status();
-  finish(options.target.isHost() ? "asm" : "ptx");
-  (until.empty() ? kernel.code : text) = std::move(*bytes);
-  return Status();
+  auto read = [&](const Inspection::Override &given) {
+    return code->read(given.text, given.path);
+  };
+  auto print = [&] { return code->llvmText(); };
+  ends = finish("llvm", until, read, print);
+  if (!ends.ok() || *ends)
+    return ends.status();
+  std::function<void(llvm::StringRef pass)> report;
+  if (!until.pass.empty())
+    report = [&](llvm::StringRef pass) { passHasRun(until, pass, ";", print); };
+  code->optimise(report);
+  ends = finish("optimise", until, read, print);
+  if (!ends.ok() || *ends)
+    return ends.status();
+  return options.target.isHost() ? generateObject(*code, until)
+                                 : generatePtx(*code, until);
 }
 
-/// Runs a compilation up to stage `until`, or all of it if that is empty, and
-/// leaves it in `compilation`.
-static Status run(const CompileRequest &request, std::string_view until,
+Status Compilation::generatePtx(CodeGen &code, const Until &until) {
+  Result<std::string> ptx = code.emitPtx();
+  if (!ptx.ok())
+    return ptx.status();
+  Result<bool> ends = finish(
+      "ptx", until,
+      [&](const Inspection::Override &given) {
+        ptx = given.text;
+        return Status();
+      },
+      [&] { return *ptx; });
+  kernel.code = std::move(*ptx);
+  return ends.status();
+}
+
+Status Compilation::generateObject(CodeGen &code, const Until &until) {
+  // Assembly is only there to be read: the code is made without it, and
+  // generating either changes the module.
+  std::string assembly;
+  if (until.stage == "asm" || inspection.dumps("asm")) {
+    Result<std::string> text = code.assemblyText();
+    if (!text.ok())
+      return text.status();
+    assembly = std::move(*text);
+  }
+  Result<std::string> object = code.emitObject();
+  if (!object.ok())
+    return object.status();
+  kernel.code = std::move(*object);
+  return finish(
+             "asm", until,
+             [](const Inspection::Override &) {
+               return Status(ErrorCode::Unsupported,
+                             "assembly of the host cannot be given; give the "
+                             "stage optimise instead");
+             },
+             [&] { return assembly; })
+      .status();
+}
+
+/// Runs a compilation for `until` and leaves it in `compilation`.
+static Status run(const CompileRequest &request, const Until &until,
                   std::unique_ptr<Compilation> &compilation) {
   PipelineOptions options;
   Result<KernelConfig> config = KernelConfig::parse(request.config);
@@ -292,7 +410,7 @@ static Status run(const CompileRequest &request, std::string_view until,
 
 Result<CompiledKernel> nibble::compile(const CompileRequest &request) {
   std::unique_ptr<Compilation> compilation;
-  if (Status status = run(request, "", compilation); !status.ok())
+  if (Status status = run(request, {}, compilation); !status.ok())
     return status;
   return std::move(compilation->kernel);
 }
@@ -308,7 +426,20 @@ Result<std::string> nibble::emit(const CompileRequest &request,
                   "there is no stage '" + std::string(stage) + "' for target " +
                       request.target + "; stages are " + names);
   std::unique_ptr<Compilation> compilation;
-  if (Status status = run(request, stage, compilation); !status.ok())
+  if (Status status = run(request, {stage, ""}, compilation); !status.ok())
     return status;
   return std::move(compilation->text);
+}
+
+Result<std::string> nibble::emitAfter(const CompileRequest &request,
+                                      std::string_view pass) {
+  std::unique_ptr<Compilation> compilation;
+  if (Status status = run(request, {"", pass}, compilation); !status.ok())
+    return status;
+  if (!compilation->text.empty())
+    return std::move(compilation->text);
+  return Status(ErrorCode::InvalidArgument,
+                "there is no pass '" + std::string(pass) +
+                    "' in this compilation; its passes are " +
+                    llvm::join(compilation->passes, ", "));
 }

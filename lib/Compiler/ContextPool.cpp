@@ -41,6 +41,8 @@ std::unique_ptr<MLIRContext> nibble::takeContext() {
   auto context =
       std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();
+  // The operation as text is for the compiler's own developers.
+  context->printOpOnDiagnostic(false);
   return context;
 }
 

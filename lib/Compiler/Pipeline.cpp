@@ -17,14 +17,20 @@ using namespace nibble;
 
 Status nibble::checkSchedule(const PipelineOptions &options) {
   const std::string &name = options.schedule;
+  if (options.config.overlap && options.target.capability < 90)
+    return Status(ErrorCode::InvalidArgument,
+                  "overlap=1 needs sm_90a or later; the target is " +
+                      options.target.name);
   if (name == "auto" ||
-      (options.target.isHost() ? name == "host"
-                               : name == "simt" || name == "mma"))
+      (options.target.isHost()
+           ? name == "host"
+           : name == "simt" || name == "mma" || name == "mma_packed"))
     return Status();
-  return Status(ErrorCode::InvalidArgument,
-                "there is no schedule '" + name + "' for target " +
-                    options.target.name + "; it takes auto, " +
-                    (options.target.isHost() ? "host" : "simt, mma"));
+  return Status(
+      ErrorCode::InvalidArgument,
+      "there is no schedule '" + name + "' for target " + options.target.name +
+          "; it takes auto, " +
+          (options.target.isHost() ? "host" : "simt, mma, mma_packed"));
 }
 
 static void addSpecialise(mlir::OpPassManager &manager,
@@ -42,8 +48,14 @@ static void addSchedule(mlir::OpPassManager &manager,
     manager.addPass(createScheduleSimt({warps}));
   else if (options.schedule == "mma")
     manager.addPass(createScheduleMma({warps, sharedBytes}));
+  else if (options.schedule == "mma_packed")
+    manager.addPass(createScheduleMmaPacked(
+        {warps, options.config.stages, options.config.prefetch,
+         options.config.overlap, sharedBytes}));
   else
-    manager.addPass(createScheduleGpu({warps, sharedBytes}));
+    manager.addPass(createScheduleGpu({warps, options.config.stages,
+                                       options.config.prefetch,
+                                       options.config.overlap, sharedBytes}));
 }
 
 static void addLower(mlir::OpPassManager &manager,
@@ -67,9 +79,9 @@ struct RegisteredOptions : mlir::PassPipelineOptions<RegisteredOptions> {
                              llvm::cl::desc("The configuration")};
   Option<std::string> target{*this, "target", llvm::cl::desc("The target"),
                              llvm::cl::init("host")};
-  Option<std::string> schedule{*this, "schedule",
-                               llvm::cl::desc("auto, host, simt or mma"),
-                               llvm::cl::init("auto")};
+  Option<std::string> schedule{
+      *this, "schedule", llvm::cl::desc("auto, host, simt, mma or mma_packed"),
+      llvm::cl::init("auto")};
   Option<std::string> until{*this, "until", llvm::cl::desc("The last stage"),
                             llvm::cl::init("lower")};
 };

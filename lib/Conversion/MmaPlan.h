@@ -12,16 +12,13 @@
 #ifndef NIBBLE_CONVERSION_MMAPLAN_H
 #define NIBBLE_CONVERSION_MMAPLAN_H
 
-#include "Nibble/Nibble.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "Conversion/Product.h"
 
 namespace nibble {
 
 /// One kernel on tensor cores.
 struct MmaPlan {
-  ir::StoreOp store;
-  mlir::scf::ForOp loop;
-  ir::DotOp dot;
+  Product product;
   /// The block of the output and the step over K, in elements.
   int64_t blockM, blockN, blockK;
   /// Warps along rows and along columns of the block.
@@ -42,12 +39,6 @@ struct MmaPlan {
   /// One stage is multiplied while the next is filled.
   static constexpr int64_t stages = 2;
   int64_t sharedBytes() const { return stages * stageBytes(); }
-};
-
-/// A refusal: the operation that stands in the way, and why.
-struct Refusal {
-  mlir::Operation *op;
-  std::string reason;
 };
 
 /// The plan for `kernel` with `warps` warps and at most `sharedBytes` of shared

@@ -70,7 +70,8 @@ private:
 MmaBuilder::MmaBuilder(const MmaPlan &plan, TileEvaluator &evaluator,
                        Value threadId, Value shared)
     : plan(plan), evaluator(evaluator), b(evaluator.builder()), shared(shared) {
-  element = cast<TileType>(plan.dot->getOperand(0).getType()).getElementType();
+  element = cast<TileType>(plan.product.dot->getOperand(0).getType())
+                .getElementType();
   thread = Position::of(threadId, 1, plan.threads());
   lane = thread.remainder(b, 32);
   Position warp = thread.dividedBy(b, 32);
@@ -101,7 +102,7 @@ Value MmaBuilder::sharedAt(Value base, const Position &place, int64_t bytes) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult MmaBuilder::computeLhs(SmallVectorImpl<Staged> &staged) {
-  Value lhs = plan.dot->getOperand(0);
+  Value lhs = plan.product.dot->getOperand(0);
   int lanes = evaluator.usableLanes(lhs, 8);
   int64_t perRow = plan.blockK / lanes;
   int64_t pieces = plan.blockM * perRow;
@@ -129,7 +130,7 @@ LogicalResult MmaBuilder::computeLhs(SmallVectorImpl<Staged> &staged) {
 }
 
 LogicalResult MmaBuilder::computeRhs(SmallVectorImpl<Staged> &staged) {
-  Value rhs = plan.dot->getOperand(1);
+  Value rhs = plan.product.dot->getOperand(1);
   int lanes = evaluator.usableLanes(rhs, 4);
   // A thread takes all rows that share a word.
   int64_t height = std::gcd(evaluator.rowsPerWord(rhs), plan.blockK);
@@ -165,7 +166,7 @@ LogicalResult MmaBuilder::computeRhs(SmallVectorImpl<Staged> &staged) {
 
 LogicalResult MmaBuilder::computeOperands(Value step,
                                           SmallVectorImpl<Staged> &staged) {
-  scf::ForOp loop = plan.loop;
+  scf::ForOp loop = plan.product.loop;
   evaluator.map(loop.getInductionVar(), step);
   if (failed(computeLhs(staged)) || failed(computeRhs(staged)))
     return failure();
@@ -257,8 +258,8 @@ void MmaBuilder::multiply(Value stage, MutableArrayRef<Value> sums) {
 //===----------------------------------------------------------------------===//
 
 LogicalResult MmaBuilder::writeBack(ValueRange sums) {
-  scf::ForOp loop = plan.loop;
-  StoreOp store = plan.store;
+  scf::ForOp loop = plan.product.loop;
+  StoreOp store = plan.product.store;
   int lanes = evaluator.usableLanes(store, 2);
   SmallVector<Position> across;
   for (const Position &pair : columns)
@@ -296,7 +297,7 @@ LogicalResult MmaBuilder::writeBack(ValueRange sums) {
 }
 
 LogicalResult MmaBuilder::build() {
-  scf::ForOp loop = plan.loop;
+  scf::ForOp loop = plan.product.loop;
   FailureOr<Value> lower = evaluator.scalar(loop.getLowerBound()),
                    upper = evaluator.scalar(loop.getUpperBound()),
                    stride = evaluator.scalar(loop.getStep());
@@ -367,41 +368,17 @@ LogicalResult nibble::scheduleMma(KernelOp kernel, int warps,
     return failure();
   MmaPlan plan;
   if (auto refusal = planMma(kernel, warps, sharedBytes, plan))
-    return refusal->op->emitError()
-           << "the schedule mma refuses this kernel: " << refusal->op->getName()
-           << " " << refusal->reason;
+    return emitRefusal("mma", *refusal);
 
-  LLVM::LLVMFuncOp function =
-      makeGpuFunction(kernel, "mma", static_cast<int>(plan.threads()));
-  Block *entry = &function.getBody().front();
-  ValueBuilder b(OpBuilder::atBlockEnd(entry), kernel.getLoc());
-  function->setAttr(sharedBytesAttrName,
-                    b.op().getI64IntegerAttr(plan.sharedBytes()));
-  OpBuilder beside(function);
-  auto global = LLVM::GlobalOp::create(
-      beside, kernel.getLoc(), LLVM::LLVMArrayType::get(b.op().getI8Type(), 0),
-      /*isConstant=*/false, LLVM::Linkage::External,
-      (kernel.getSymName() + "_shared").str(), Attribute(), /*alignment=*/16,
-      /*addrSpace=*/3);
-
-  Type index = b.op().getIndexType();
-  Value program = b.make<arith::IndexCastUIOp>(
-      index, b.make<NVVM::BlockIdXOp>(b.op().getI32Type()));
-  Value thread = b.make<arith::IndexCastUIOp>(
-      index, b.make<NVVM::ThreadIdXOp>(b.op().getI32Type()));
-  Value shared = b.create<LLVM::AddressOfOp>(global);
   EvaluatorOptions options;
   options.addressSpace = 1;
   options.nativeHalf = true;
-  TileEvaluator evaluator(kernel, b, entry->getArguments(), program, options);
-  MmaBuilder builder(plan, evaluator, thread, shared);
-  LogicalResult result = builder.build();
-  b.create<LLVM::ReturnOp>(ValueRange());
-  if (failed(result)) {
-    function.erase();
-    global.erase();
-    return failure();
-  }
-  kernel.erase();
-  return success();
+  return buildGpuFunction(
+      kernel, "mma", plan.threads(), plan.sharedBytes(), options,
+      [&](GpuBody &body) {
+        ValueBuilder &b = body.evaluator.builder();
+        Value thread =
+            b.make<arith::IndexCastUIOp>(b.op().getIndexType(), body.thread);
+        return MmaBuilder(plan, body.evaluator, thread, body.shared).build();
+      });
 }

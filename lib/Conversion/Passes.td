@@ -78,17 +78,54 @@ def ScheduleMma : Nibble_SchedulePass<"nibble-schedule-mma"> {
   ];
 }
 
+def ScheduleMmaPacked : Nibble_SchedulePass<"nibble-schedule-mma-packed"> {
+  let summary = "Schedule kernels on tensor cores that read packed weights";
+  let description = [{
+    Precondition: specialised kernels with `nibble.packed`, whose weights are in
+    the packed order (Layout/PackedOrder.h).
+
+    Postcondition: each kernel is an `llvm.func` with `nvvm.kernel`. Lanes read
+    weights into registers as `mma.sync` takes them, `prefetch` steps ahead; x
+    goes through `stages` stages of shared memory. Warps divide the columns and
+    the rows of K of a step; what those of one column sum up is added in their
+    order, and what follows the product is computed on the totals.
+
+    Matches what nibble-schedule-mma matches if the right operand of the
+    product is dequantized from codes of 2, 4 or 8 bits that are unpacked along
+    rows, with scales and zero points gathered by the rows' groups; with up to
+    64 rows in multiples of 8, and a step over K that is a multiple of 128.
+  }];
+  let options = [
+    Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,
+    Option<"stages", "stages", "int", /*default=*/"3",
+           "Steps of x in shared memory at a time, for packed weights">,
+    Option<"prefetch", "prefetch", "int", /*default=*/"1",
+           "Steps of packed weights in registers at a time">,
+    Option<"overlap", "overlap", "bool", /*default=*/"false",
+           "Start while the kernel before on the stream still runs">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",
+           "Shared memory that a program may use">
+  ];
+}
+
 def ScheduleGpu : Nibble_SchedulePass<"nibble-schedule-gpu"> {
   let summary = "Schedule kernels on a GPU by the first schedule that matches";
   let description = [{
     Precondition: specialised kernels.
 
-    Postcondition: that of nibble-schedule-mma for the kernels it matches, that
+    Postcondition: that of nibble-schedule-mma-packed for kernels with
+    `nibble.packed`, that of nibble-schedule-mma for the others it matches, that
     of nibble-schedule-simt for the others, whose functions then say in
     `nibble.mma_refused` which operation stood in mma's way, and why.
   }];
   let options = [
     Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,
+    Option<"stages", "stages", "int", /*default=*/"3",
+           "Steps of x in shared memory at a time, for packed weights">,
+    Option<"prefetch", "prefetch", "int", /*default=*/"1",
+           "Steps of packed weights in registers at a time">,
+    Option<"overlap", "overlap", "bool", /*default=*/"false",
+           "Start while the kernel before on the stream still runs">,
     Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",
            "Shared memory that a program may use">
   ];

@@ -17,11 +17,15 @@ using namespace mlir;
 using namespace nibble;
 using namespace nibble::ir;
 
-LogicalResult nibble::checkSchedulable(KernelOp kernel) {
+LogicalResult nibble::checkSchedulable(KernelOp kernel, bool packed) {
   if (!kernel.isSpecialised())
     return kernel.emitError()
            << "kernel @" << kernel.getSymName()
            << " still has parameters; run nibble-specialise first";
+  if (kernel->hasAttr(packedAttrName) && !packed)
+    return kernel.emitError() << "kernel @" << kernel.getSymName()
+                              << " has packed weights, which only the schedule "
+                                 "mma_packed reads";
   WalkResult result = kernel.walk([&](StoreOp store) {
     for (Operation *around = store->getParentOp(); around != kernel;
          around = around->getParentOp())
@@ -47,8 +51,10 @@ LLVM::LLVMFuncOp nibble::makeFunction(KernelOp kernel, StringRef schedule,
   return function;
 }
 
-LLVM::LLVMFuncOp nibble::makeGpuFunction(KernelOp kernel, StringRef schedule,
-                                         int threads) {
+LogicalResult
+nibble::buildGpuFunction(KernelOp kernel, StringRef schedule, int64_t threads,
+                         int64_t sharedBytes, const EvaluatorOptions &options,
+                         function_ref<LogicalResult(GpuBody &)> build) {
   MLIRContext *context = kernel.getContext();
   Type word = IntegerType::get(context, 64);
   Type pointer = LLVM::LLVMPointerType::get(context, /*addressSpace=*/1);
@@ -56,14 +62,45 @@ LLVM::LLVMFuncOp nibble::makeGpuFunction(KernelOp kernel, StringRef schedule,
   for (const KernelWord &each : interfaceOf(kernel).words())
     parameters.push_back(each.kind == KernelWord::Address ? pointer : word);
   LLVM::LLVMFuncOp function = makeFunction(kernel, schedule, parameters);
-  Builder builder(context);
+  Builder attributes(context);
   function->setAttr(NVVM::NVVMDialect::getKernelFuncAttrName(),
-                    builder.getUnitAttr());
-  function->setAttr(NVVM::NVVMDialect::getReqntidAttrName(),
-                    builder.getDenseI32ArrayAttr({threads}));
-  function->setAttr(threadsAttrName, builder.getI64IntegerAttr(threads));
-  function->setAttr(sharedBytesAttrName, builder.getI64IntegerAttr(0));
-  return function;
+                    attributes.getUnitAttr());
+  function->setAttr(
+      NVVM::NVVMDialect::getReqntidAttrName(),
+      attributes.getDenseI32ArrayAttr({static_cast<int32_t>(threads)}));
+  function->setAttr(threadsAttrName, attributes.getI64IntegerAttr(threads));
+  function->setAttr(sharedBytesAttrName,
+                    attributes.getI64IntegerAttr(sharedBytes));
+
+  Block *entry = &function.getBody().front();
+  ValueBuilder b(OpBuilder::atBlockEnd(entry), kernel.getLoc());
+  LLVM::GlobalOp global;
+  Value shared;
+  if (sharedBytes) {
+    OpBuilder beside(function);
+    global = LLVM::GlobalOp::create(
+        beside, kernel.getLoc(),
+        LLVM::LLVMArrayType::get(b.op().getI8Type(), 0),
+        /*isConstant=*/false, LLVM::Linkage::External,
+        (kernel.getSymName() + "_shared").str(), Attribute(),
+        /*alignment=*/128, /*addrSpace=*/3);
+    shared = b.create<LLVM::AddressOfOp>(global);
+  }
+  Value program = b.make<arith::IndexCastUIOp>(
+      b.op().getIndexType(), b.make<NVVM::BlockIdXOp>(b.op().getI32Type()));
+  Value thread = b.make<NVVM::ThreadIdXOp>(b.op().getI32Type());
+  TileEvaluator evaluator(kernel, b, entry->getArguments(), program, options);
+  GpuBody body{function, evaluator, thread, shared};
+  LogicalResult result = build(body);
+  b.create<LLVM::ReturnOp>(ValueRange());
+  if (failed(result)) {
+    function.erase();
+    if (global)
+      global.erase();
+    return failure();
+  }
+  kernel.erase();
+  return success();
 }
 
 LogicalResult nibble::walkStores(Block *block, TileEvaluator &evaluator,
@@ -108,14 +145,17 @@ LogicalResult nibble::walkStores(Block *block, TileEvaluator &evaluator,
   return success();
 }
 
-LogicalResult nibble::scheduleGpu(KernelOp kernel, int warps,
-                                  int64_t sharedBytes) {
-  std::string refusal = refusalOfMma(kernel, warps, sharedBytes);
+LogicalResult nibble::scheduleGpu(KernelOp kernel,
+                                  const MmaPackedOptions &options) {
+  if (kernel->hasAttr(packedAttrName))
+    return scheduleMmaPacked(kernel, options);
+  std::string refusal =
+      refusalOfMma(kernel, options.warps, options.sharedBytes);
   if (refusal.empty())
-    return scheduleMma(kernel, warps, sharedBytes);
+    return scheduleMma(kernel, options.warps, options.sharedBytes);
   auto module = kernel->getParentOfType<ModuleOp>();
   StringAttr name = kernel.getSymNameAttr();
-  if (failed(scheduleSimt(kernel, warps)))
+  if (failed(scheduleSimt(kernel, options.warps)))
     return failure();
   for (auto function : module.getOps<LLVM::LLVMFuncOp>())
     if (function.getSymNameAttr() == name)
@@ -132,6 +172,7 @@ namespace nibble {
 #define GEN_PASS_DEF_SCHEDULEHOST
 #define GEN_PASS_DEF_SCHEDULESIMT
 #define GEN_PASS_DEF_SCHEDULEMMA
+#define GEN_PASS_DEF_SCHEDULEMMAPACKED
 #define GEN_PASS_DEF_SCHEDULEGPU
 #include "Conversion/Passes.h.inc"
 } // namespace nibble
@@ -176,11 +217,24 @@ struct ScheduleMma : nibble::impl::ScheduleMmaBase<ScheduleMma> {
   }
 };
 
+struct ScheduleMmaPacked
+    : nibble::impl::ScheduleMmaPackedBase<ScheduleMmaPacked> {
+  using ScheduleMmaPackedBase::ScheduleMmaPackedBase;
+  void runOnOperation() override {
+    MmaPackedOptions options = {warps, stages, prefetch, overlap, sharedBytes};
+    if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
+          return scheduleMmaPacked(kernel, options);
+        })))
+      signalPassFailure();
+  }
+};
+
 struct ScheduleGpu : nibble::impl::ScheduleGpuBase<ScheduleGpu> {
   using ScheduleGpuBase::ScheduleGpuBase;
   void runOnOperation() override {
+    MmaPackedOptions options = {warps, stages, prefetch, overlap, sharedBytes};
     if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
-          return scheduleGpu(kernel, warps, sharedBytes);
+          return scheduleGpu(kernel, options);
         })))
       signalPassFailure();
   }

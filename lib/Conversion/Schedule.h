@@ -15,6 +15,7 @@
 #ifndef NIBBLE_CONVERSION_SCHEDULE_H
 #define NIBBLE_CONVERSION_SCHEDULE_H
 
+#include "Conversion/MmaPackedPlan.h"
 #include "Conversion/TileEvaluator.h"
 
 namespace nibble {
@@ -29,13 +30,18 @@ mlir::LogicalResult scheduleSimt(ir::KernelOp kernel, int warps);
 mlir::LogicalResult scheduleMma(ir::KernelOp kernel, int warps,
                                 int64_t sharedBytes);
 
+/// Tensor cores on packed weights, for few rows.
+mlir::LogicalResult scheduleMmaPacked(ir::KernelOp kernel,
+                                      const MmaPackedOptions &options);
+
 /// Why `scheduleMma` would refuse `kernel`, or an empty string.
 std::string refusalOfMma(ir::KernelOp kernel, int warps, int64_t sharedBytes);
 
-/// `mma` where it matches, else `simt` with mma's reason to refuse as the
-/// attribute `nibble.mma_refused` of the function.
-mlir::LogicalResult scheduleGpu(ir::KernelOp kernel, int warps,
-                                int64_t sharedBytes);
+/// `mma_packed` for packed weights. For others `mma` where it matches, else
+/// `simt` with mma's reason to refuse as the attribute `nibble.mma_refused` of
+/// the function.
+mlir::LogicalResult scheduleGpu(ir::KernelOp kernel,
+                                const MmaPackedOptions &options);
 
 /// Attributes of a scheduled function: the schedule's name, why `mma` was not
 /// taken, and what a launch on a GPU needs.
@@ -44,14 +50,16 @@ inline constexpr llvm::StringLiteral mmaRefusedAttrName = "nibble.mma_refused";
 inline constexpr llvm::StringLiteral threadsAttrName = "nibble.threads";
 inline constexpr llvm::StringLiteral sharedBytesAttrName =
     "nibble.shared_bytes";
+/// The kernel waits by itself for the one before it on a stream.
+inline constexpr llvm::StringLiteral overlapAttrName = "nibble.overlap";
 
 //===----------------------------------------------------------------------===//
 // What schedules share
 //===----------------------------------------------------------------------===//
 
-/// Checks that `kernel` is specialised and its body has only operations that
-/// walkStores can clone.
-mlir::LogicalResult checkSchedulable(ir::KernelOp kernel);
+/// Checks that `kernel` is specialised, its body has only operations that
+/// walkStores can clone, and its weights are packed only if `packed`.
+mlir::LogicalResult checkSchedulable(ir::KernelOp kernel, bool packed = false);
 
 /// An `llvm.func` of `schedule` beside `kernel`, with the kernel's name,
 /// parameters of the types `parameters` and an entry block.
@@ -59,10 +67,23 @@ mlir::LLVM::LLVMFuncOp makeFunction(ir::KernelOp kernel,
                                     llvm::StringRef schedule,
                                     llvm::ArrayRef<mlir::Type> parameters);
 
-/// `makeFunction` for a GPU: a parameter for each word of the launch, `threads`
-/// threads a program.
-mlir::LLVM::LLVMFuncOp makeGpuFunction(ir::KernelOp kernel,
-                                       llvm::StringRef schedule, int threads);
+/// What the body of a function for a GPU is built from.
+struct GpuBody {
+  mlir::LLVM::LLVMFuncOp function;
+  TileEvaluator &evaluator;
+  /// The thread's number in its program, i32.
+  mlir::Value thread;
+  /// The program's shared memory; null if it has none.
+  mlir::Value shared;
+};
+
+/// Replaces `kernel` by a function for a GPU: a parameter for each word of the
+/// launch, `threads` threads and `sharedBytes` bytes of shared memory a
+/// program, and what `build` builds. If that fails the kernel stays.
+mlir::LogicalResult
+buildGpuFunction(ir::KernelOp kernel, llvm::StringRef schedule, int64_t threads,
+                 int64_t sharedBytes, const EvaluatorOptions &options,
+                 llvm::function_ref<mlir::LogicalResult(GpuBody &)> build);
 
 /// Calls `store` for each store of the kernel, in the control flow around it.
 mlir::LogicalResult

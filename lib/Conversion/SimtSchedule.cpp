@@ -53,27 +53,17 @@ static LogicalResult storeElements(TileEvaluator &evaluator, StoreOp store,
 LogicalResult nibble::scheduleSimt(KernelOp kernel, int warps) {
   if (failed(checkSchedulable(kernel)))
     return failure();
-  int threads = warps * 32;
-  LLVM::LLVMFuncOp function = makeGpuFunction(kernel, "simt", threads);
-  Block *entry = &function.getBody().front();
-  ValueBuilder b(OpBuilder::atBlockEnd(entry), kernel.getLoc());
-  Type index = b.op().getIndexType();
-  Value program = b.make<arith::IndexCastUIOp>(
-      index, b.make<NVVM::BlockIdXOp>(b.op().getI32Type()));
-  Value thread = b.make<arith::IndexCastUIOp>(
-      index, b.make<NVVM::ThreadIdXOp>(b.op().getI32Type()));
+  int64_t threads = warps * 32;
   EvaluatorOptions options;
   options.addressSpace = 1;
-  TileEvaluator evaluator(kernel, b, entry->getArguments(), program, options);
-  LogicalResult result =
-      walkStores(&kernel.getBody().front(), evaluator, [&](StoreOp store) {
-        return storeElements(evaluator, store, thread, threads);
+  return buildGpuFunction(
+      kernel, "simt", threads, /*sharedBytes=*/0, options, [&](GpuBody &body) {
+        ValueBuilder &b = body.evaluator.builder();
+        Value thread =
+            b.make<arith::IndexCastUIOp>(b.op().getIndexType(), body.thread);
+        return walkStores(
+            &kernel.getBody().front(), body.evaluator, [&](StoreOp store) {
+              return storeElements(body.evaluator, store, thread, threads);
+            });
       });
-  b.create<LLVM::ReturnOp>(ValueRange());
-  if (failed(result)) {
-    function.erase();
-    return failure();
-  }
-  kernel.erase();
-  return success();
 }

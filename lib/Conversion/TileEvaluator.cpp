@@ -44,7 +44,7 @@ TileEvaluator::TileEvaluator(KernelOp kernel, ValueBuilder &builder,
       for (Type type : {dequantize.getScales().getType(),
                         dequantize.getWeights().getType()})
         narrowCodes &= cast<TileType>(type).getElementType().isF16();
-    narrowCodes &= !isa<PackOp>(op);
+    narrowCodes &= !isa<PackOp, PackFragmentsOp>(op);
   });
   // Built here, outside every loop, because all of the kernel uses them.
   kernel.walk([&](TileOrderOp op) { (void)scalar(op.getRow()); });
@@ -176,7 +176,8 @@ FailureOr<TileEvaluator::Elements> TileEvaluator::evaluateOp(Operation *op,
   Elements result;
   // Memory and packing: each element on its own; what neighbours share is
   // built once all the same (ValueBuilder.h).
-  if (isa<LoadOp, GatherOp, RowGroupOp, UnpackOp, PackOp>(op)) {
+  if (isa<LoadOp, GatherOp, RowGroupOp, UnpackOp, PackOp, PackFragmentsOp>(
+          op)) {
     for (const Position &row : rows)
       for (const Position &column : columns) {
         FailureOr<Value> value =
@@ -185,7 +186,10 @@ FailureOr<TileEvaluator::Elements> TileEvaluator::evaluateOp(Operation *op,
                 .Case([&](GatherOp o) { return gather(o, row, column, lanes); })
                 .Case([&](RowGroupOp o) { return rowGroup(o, column); })
                 .Case([&](UnpackOp o) { return unpack(o, row, column, lanes); })
-                .Case([&](PackOp o) { return pack(o, row, column, lanes); });
+                .Case([&](PackOp o) { return pack(o, row, column, lanes); })
+                .Case([&](PackFragmentsOp o) {
+                  return packFragments(o, row, column);
+                });
         if (failed(value))
           return failure();
         result.push_back(*value);
@@ -413,6 +417,7 @@ int TileEvaluator::usableLanes(Value tile, int limit) {
           else
             work.push_back({pack.getCodes(), scale});
         })
+        .Case([&](PackFragmentsOp) { lanes = 1; })
         .Case([&](DotOp dot) {
           // The left operand is read along its own columns, one at a time.
           work.push_back({dot.getRhs(), scale});

@@ -102,10 +102,16 @@ public:
   /// The value of `extent`, an expression over sizes.
   mlir::Value sizeValue(ir::ExtentAttr extent);
 
-private:
+  /// The words of a launch that belong to a matrix; strides that it lacks are
+  /// null.
   struct Matrix {
     mlir::Value address, rowStride, columnStride;
   };
+  const Matrix &matrix(mlir::Value argument) const {
+    return matrices[mlir::cast<mlir::BlockArgument>(argument).getArgNumber()];
+  }
+
+private:
   /// One coordinate of an access: where in the matrix an element lies along a
   /// dimension, and whether it is inside (null: always).
   struct Coordinate {
@@ -132,6 +138,9 @@ private:
                                     const Position &column, int lanes);
   /// `amount` as an operand of a shift of `type`, i32 or a vector of it.
   mlir::Value asShift(const Position &amount, mlir::Type type);
+  mlir::FailureOr<mlir::Value> packFragments(ir::PackFragmentsOp op,
+                                             const Position &row,
+                                             const Position &column);
   /// i32 codes as i16.
   mlir::Value narrow(mlir::Value words);
   /// A vector of i16 codes as i32 that hold two each; other codes as they are.

@@ -14,6 +14,7 @@
 #include "Driver/Device.h"
 
 #include <dlfcn.h>
+#include <fstream>
 
 namespace nibble::driver {
 
@@ -179,6 +180,14 @@ Result<Device *> Driver::device(int ordinal) {
     slot = std::move(*opened);
   }
   return slot.get();
+}
+
+std::string Driver::build() const {
+  std::ifstream file("/sys/module/nvidia/version");
+  std::string release;
+  file >> release;
+  return formatCudaVersion(driverVersion) +
+         (release.empty() ? "" : " " + release);
 }
 
 int Driver::ptxVersion() const {

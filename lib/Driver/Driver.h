@@ -71,6 +71,10 @@ public:
   /// minor: 13000 for 13.0.
   int version() const { return driverVersion; }
 
+  /// The version of the driver itself, and with it of its compiler: CUDA's
+  /// version and, where the system tells it, the release (`13.0 580.95.05`).
+  std::string build() const;
+
   /// The newest PTX ISA version that this driver's compiler is known to read,
   /// as 10 * major + minor: 78 for 7.8. A driver newer than this table reads
   /// at least the last version in it.

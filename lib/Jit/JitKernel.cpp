@@ -21,10 +21,16 @@ Result<JitKernel> JitKernel::create(const CompileRequest &request) {
   return JitKernel(std::move(*loaded));
 }
 
-const CompiledKernel &JitKernel::compiled() const { return kernel->compiled(); }
+const CompiledKernel &JitKernel::compiled() const {
+  static const CompiledKernel nothing;
+  return kernel ? kernel->compiled() : nothing;
+}
 
 Status JitKernel::run(const std::map<std::string, TensorView> &matrices,
                       const KernelSizes &sizes) const {
+  if (!kernel)
+    return Status(ErrorCode::InvalidArgument,
+                  "the kernel holds nothing: it was moved from");
   const KernelInterface &interface = compiled().interface;
   for (const auto &[name, tensor] : matrices)
     if (llvm::none_of(interface.matrices,

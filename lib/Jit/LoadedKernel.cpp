@@ -19,16 +19,13 @@ LoadedKernel::LoadedKernel(CompiledKernel compiled)
 LoadedKernel::~LoadedKernel() = default;
 
 Result<std::shared_ptr<const LoadedKernel>>
-LoadedKernel::load(CompiledKernel compiled, const driver::Device *device) {
+LoadedKernel::load(CompiledKernel compiled, const driver::Device *device,
+                   const std::string &cubin) {
   std::shared_ptr<LoadedKernel> loaded(new LoadedKernel(std::move(compiled)));
   const CompiledKernel &kernel = loaded->kernel;
   if (device) {
-    Result<std::string> cubin =
-        driver::assemble(*device, kernel.code, kernel.name);
-    if (!cubin.ok())
-      return cubin.status();
     Result<std::unique_ptr<driver::Module>> module =
-        driver::Module::load(*device, *cubin, kernel.name, kernel.sharedBytes);
+        driver::Module::load(*device, cubin, kernel.name, kernel.sharedBytes);
     if (!module.ok())
       return module.status();
     loaded->deviceModule = std::move(*module);

@@ -22,9 +22,11 @@ class HostModule;
 /// A compiled kernel in this process, on the host or on one device.
 class LoadedKernel {
 public:
-  /// Loads `compiled` onto `device`, or onto the host if that is null.
+  /// Loads `compiled` onto `device`, where its code is `cubin`, or onto the
+  /// host if `device` is null.
   static Result<std::shared_ptr<const LoadedKernel>>
-  load(CompiledKernel compiled, const driver::Device *device);
+  load(CompiledKernel compiled, const driver::Device *device,
+       const std::string &cubin);
   ~LoadedKernel();
 
   const CompiledKernel &compiled() const { return kernel; }

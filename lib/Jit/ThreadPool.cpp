@@ -10,12 +10,16 @@
 #include "Jit/ThreadPool.h"
 #include "llvm/Support/Threading.h"
 #include <algorithm>
+#include <pthread.h>
 
 using namespace nibble;
 
 /// Turns of a worker's wait before it sleeps, some tens of microseconds: layers
 /// come one after the other, and waking a thread takes as long.
 static constexpr int turnsBeforeSleep = 2000;
+
+/// The parts of ThreadPool::state.
+static constexpr uint64_t oneJob = 1 << 16, open = 1 << 15, joined = open - 1;
 
 static void relax() {
 #if defined(__x86_64__)
@@ -32,7 +36,7 @@ ThreadPool::~ThreadPool() {
   {
     std::lock_guard lock(sleepMutex);
     stopping = true;
-    ++generation;
+    state += oneJob;
   }
   wake.notify_all();
   for (std::thread &worker : workers)
@@ -42,8 +46,23 @@ ThreadPool::~ThreadPool() {
 ThreadPool &ThreadPool::shared() {
   // Never destroyed: joining threads while a process or library goes away
   // can hang.
-  static auto *pool = new ThreadPool(
-      llvm::heavyweight_hardware_concurrency().compute_thread_count());
+  static std::atomic<ThreadPool *> pool = nullptr;
+  static std::mutex mutex;
+  if (ThreadPool *found = pool.load(std::memory_order_acquire))
+    return *found;
+  // A forked process has none of the workers, and makes a pool of its own.
+  static std::once_flag once;
+  std::call_once(once, [] {
+    pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); },
+                   [] {
+                     pool = nullptr;
+                     mutex.unlock();
+                   });
+  });
+  std::lock_guard lock(mutex);
+  if (!pool)
+    pool = new ThreadPool(
+        llvm::heavyweight_hardware_concurrency().compute_thread_count());
   return *pool;
 }
 
@@ -57,19 +76,25 @@ void ThreadPool::takeRanges() {
 }
 
 void ThreadPool::work() {
-  uint64_t seen = 0;
+  uint64_t now = 0;
   while (true) {
-    for (int turn = 0; turn < turnsBeforeSleep && generation == seen; ++turn)
+    auto unchanged = [&, seen = now / oneJob] {
+      return (now = state) / oneJob == seen;
+    };
+    for (int turn = 0; turn < turnsBeforeSleep && unchanged(); ++turn)
       relax();
-    if (generation == seen) {
+    if (unchanged()) {
       std::unique_lock lock(sleepMutex);
-      wake.wait(lock, [&] { return generation != seen; });
+      wake.wait(lock, [&] { return !unchanged(); });
     }
-    seen = generation;
     if (stopping)
       return;
-    takeRanges();
-    --running;
+    while (now & open)
+      if (state.compare_exchange_weak(now, now + 1)) {
+        takeRanges();
+        --state;
+        break;
+      }
   }
 }
 
@@ -85,13 +110,13 @@ void ThreadPool::run(int64_t jobCount, Body jobBody) {
   // A few ranges a thread, so that one that is held up does not hold up all.
   step = std::max<int64_t>(1, jobCount / (4 * (workers.size() + 1)));
   next = 0;
-  running = static_cast<unsigned>(workers.size());
   {
     std::lock_guard lock(sleepMutex);
-    ++generation;
+    state += oneJob + open;
   }
   wake.notify_all();
   takeRanges();
-  while (running != 0)
+  state -= open;
+  while (state & joined)
     relax();
 }

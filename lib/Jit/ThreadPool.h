@@ -36,8 +36,9 @@ public:
   static ThreadPool &shared();
 
   /// Calls `body` for ranges that make up [0, count), on this thread and the
-  /// workers, and returns when all are done. While another thread's job runs,
-  /// this thread does all of it alone.
+  /// workers, and returns when all are done. Waits for no worker that has not
+  /// begun: on a busy machine one may get its turn milliseconds later. While
+  /// another thread's job runs, this thread does all of it alone.
   void run(int64_t count, Body body);
 
 private:
@@ -46,12 +47,14 @@ private:
 
   std::vector<std::thread> workers;
   std::mutex jobMutex; // held by the thread whose job it is
-  // The job, written before `generation` is advanced.
+  // The job, written before `state` says that it is open.
   const Body *body = nullptr;
   int64_t count = 0, step = 1;
   std::atomic<int64_t> next = 0;
-  std::atomic<unsigned> running = 0;
-  std::atomic<uint64_t> generation = 0;
+  /// In one word, so that joining a job and closing it exclude each other: from
+  /// bit 16 on the number of jobs so far, at bit 15 whether the last one may be
+  /// joined, and below the number of workers that have joined it.
+  std::atomic<uint64_t> state = 0;
   std::atomic<bool> stopping = false;
   std::mutex sleepMutex;
   std::condition_variable wake;

@@ -9,8 +9,8 @@
 
 #include "Model/CheckpointConfig.h"
 #include "Model/Json.h"
-#include "Support/Files.h"
 #include "llvm/ADT/STLExtras.h"
+#include <cmath>
 #include <filesystem>
 
 using namespace nibble;
@@ -73,7 +73,10 @@ static Status readNumber(const json::Object &object,
   const json::Value *value = firstOf(object, keys, name);
   if (!value)
     return Status();
-  into = value->getAsInteger();
+  // Beyond 2^53, getAsInteger() may convert a double that no integer holds.
+  if (std::optional<double> number = value->getAsNumber();
+      number && std::abs(*number) <= 0x1p53)
+    into = value->getAsInteger();
   return into ? Status() : invalid("'" + name + "' is not a whole number");
 }
 
@@ -372,12 +375,9 @@ Result<CheckpointConfig> CheckpointConfig::read(const std::string &folder,
     std::string path = (fs::path(folder) / name).string();
     if (!fs::exists(path, error))
       continue;
-    Result<std::string> text = readFile(path);
-    if (!text.ok())
-      return text.status();
-    Result<json::Object> object = parseJsonObject(*text);
+    Result<json::Object> object = readJsonFile(path);
     if (!object.ok())
-      return object.status().withContext(path);
+      return object.status();
     const json::Object *settings = &*object;
     if (name == std::string_view("config.json")) {
       settings = object->getObject("quantization_config");

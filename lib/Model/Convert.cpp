@@ -163,8 +163,11 @@ Result<Converted> model::convert(const Checkpoint &from,
       continue;
     if (part == "weight" && from.config().skipOf(layer.str()))
       settings.skip(layer.str());
+    Result<std::vector<uint8_t>> bytes = tensor->bytes.read();
+    if (!bytes.ok())
+      return bytes.status().withContext("tensor '" + name + "'");
     if (Status status = writer.add(
-            TensorToWrite{name, tensor->dtype, tensor->shape, tensor->bytes});
+            OwnedTensor{name, tensor->dtype, tensor->shape, std::move(*bytes)});
         !status.ok())
       return status;
   }

@@ -102,14 +102,18 @@ static std::optional<Format> formatOfZeros(const Layer &layer) {
 Result<Layer> model::readGptq(const LayerTensors &tensors,
                               const LayerSettings &settings, Format format,
                               Certainty certainty) {
-  Result<ArrayRef<int64_t>> shape = tensors.shapeOf("qweight", 2);
+  Result<ArrayRef<int64_t>> shape = tensors.shapeOf(
+      "qweight", "[K * " + std::to_string(settings.bits) + " / 32, N]");
   if (!shape.ok())
     return shape.status();
   int64_t words = (*shape)[0], N = (*shape)[1];
-  // A bound for the arithmetic; checkSettings has the real one.
-  bool counted = Codec::takes(settings.bits) && words <= (int64_t(1) << 32);
-  int64_t K =
-      counted ? Codec{static_cast<int>(settings.bits)}.codes(words) : words;
+  if (words > INT64_MAX / 32)
+    return invalid("tensor '" + tensors.layerName() +
+                   ".qweight' has more rows than fit 63 bits");
+  // Other bits are refused before K is looked at.
+  int64_t K = Codec::takes(settings.bits)
+                  ? Codec{static_cast<int>(settings.bits)}.codes(words)
+                  : 0;
   Result<int64_t> rows = checkSettings(tensors, settings, K, N);
   if (!rows.ok())
     return rows.status();
@@ -149,11 +153,14 @@ Result<Layer> model::readAwq(const LayerTensors &tensors,
                                               "' has " +
                                               std::to_string(settings.bits) +
                                               " bits; AWQ's packing has 4");
-  Result<ArrayRef<int64_t>> shape = tensors.shapeOf("qweight", 2);
+  Result<ArrayRef<int64_t>> shape = tensors.shapeOf("qweight", "[K, N / 8]");
   if (!shape.ok())
     return shape.status();
   int64_t K = (*shape)[0], words = (*shape)[1];
-  int64_t N = words <= (int64_t(1) << 32) ? words * 8 : words;
+  if (words > INT64_MAX / 8)
+    return invalid("tensor '" + tensors.layerName() +
+                   ".qweight' has more columns than fit 63 bits");
+  int64_t N = words * 8;
   Result<int64_t> rows = checkSettings(tensors, settings, K, N);
   if (!rows.ok())
     return rows.status();

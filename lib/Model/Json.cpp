@@ -8,12 +8,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/Json.h"
+#include "Support/Files.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace nibble;
 using namespace llvm;
 
 static constexpr size_t maxDepth = 64;
+/// A value takes the parser some 50 bytes, and a file one or two.
+static constexpr size_t maxValues = size_t(1) << 22;
+static constexpr uint64_t maxFileBytes = 100'000'000;
 
 static Status invalid(const Twine &message) {
   return Status(ErrorCode::InvalidFile, message.str());
@@ -29,10 +33,14 @@ static size_t endOfString(StringRef text, size_t at) {
 }
 
 /// Walks over brackets and strings alone; everything else is the parser's.
-static Status checkDepthAndKeys(StringRef text) {
+static Status checkBounds(StringRef text) {
   SmallVector<StringSet<>> open; // keys of each open object (or list)
+  size_t values = 1;
   for (size_t at = 0; at < text.size(); ++at) {
     char c = text[at];
+    values += c == ',' || c == '{' || c == '[';
+    if (values > maxValues)
+      return invalid("JSON has more than " + Twine(maxValues) + " values");
     if (c == '{' || c == '[') {
       if (open.size() == maxDepth)
         return invalid("JSON is nested more than " + Twine(maxDepth) + " deep");
@@ -60,8 +68,17 @@ static Status checkDepthAndKeys(StringRef text) {
   return Status();
 }
 
+Result<json::Object> model::readJsonFile(const std::string &path) {
+  Result<std::string> text = readFile(path, maxFileBytes);
+  if (!text.ok())
+    return text.status();
+  Result<json::Object> object = parseJsonObject(*text);
+  return object.ok() ? std::move(object)
+                     : Result<json::Object>(object.status().withContext(path));
+}
+
 Result<json::Object> model::parseJsonObject(StringRef text) {
-  if (Status status = checkDepthAndKeys(text); !status.ok())
+  if (Status status = checkBounds(text); !status.ok())
     return status;
   Expected<json::Value> value = json::parse(text);
   if (!value)

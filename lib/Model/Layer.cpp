@@ -90,12 +90,10 @@ Status model::checkLayer(Layer &layer) {
   if (!groupSize.ok())
     return groupSize.status();
   layer.groupSize = *groupSize;
+  if (layer.groups < 1 || layer.groups > layer.inFeatures)
+    return invalid("there are " + text(layer.groups) + " groups for " +
+                   text(layer.inFeatures) + " rows");
   Codec codec = layer.codec();
-  int64_t groups = groupCount(layer.inFeatures, layer.groupSize);
-  if (layer.groups != groups)
-    return invalid("there are " + text(layer.groups) + " groups; groupsize " +
-                   text(layer.groupSize) + " and infeatures " +
-                   text(layer.inFeatures) + " need " + text(groups));
   auto check = [](const char *name, size_t has, int64_t needs) {
     return static_cast<int64_t>(has) == needs
                ? Status()
@@ -121,5 +119,10 @@ Status model::checkLayer(Layer &layer) {
                      "; there are " + text(layer.groups) + " groups");
     layer.actOrder |= layer.gIdx[k] != k / layer.groupSize;
   }
+  int64_t needed = groupCount(layer.inFeatures, layer.groupSize);
+  if (!layer.actOrder && layer.groups != needed)
+    return invalid("there are " + text(layer.groups) + " groups; groupsize " +
+                   text(layer.groupSize) + " and infeatures " +
+                   text(layer.inFeatures) + " need " + text(needed));
   return Status();
 }

@@ -33,13 +33,15 @@ struct Layer {
   /// Bits of a code: 2, 3, 4 or 8.
   int bits = 0;
   /// Rows of a group; inFeatures when the layer has one group. The last group
-  /// has fewer if groupSize does not divide inFeatures.
+  /// has fewer if groupSize does not divide inFeatures. With actOrder a group
+  /// may have any rows, and any number of them.
   int64_t groupSize = 0;
   /// K, a multiple of the codec's unit.
   int64_t inFeatures = 0;
   /// N, a multiple of the codec's unit.
   int64_t outFeatures = 0;
-  /// G = ceil(K / groupSize), the rows of scales and qzeros.
+  /// G, the rows of scales and qzeros: groupCount(inFeatures, groupSize), or
+  /// with actOrder any number up to inFeatures.
   int64_t groups = 0;
   /// True when gIdx is anything but gIdx[k] == k / groupSize.
   bool actOrder = false;

@@ -11,7 +11,6 @@
 #include "Support/Half.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
-#include <cstring>
 
 using namespace nibble;
 using namespace nibble::model;
@@ -27,16 +26,17 @@ static std::string spell(ArrayRef<int64_t> shape) {
          "]";
 }
 
-Result<ArrayRef<int64_t>> LayerTensors::shapeOf(const std::string &part,
-                                                size_t rank) const {
+Result<ArrayRef<int64_t>>
+LayerTensors::shapeOf(const std::string &part,
+                      const std::string &expected) const {
   std::string name = layer + "." + part;
   const FileTensor *tensor = find(part);
   if (!tensor)
     return Status(ErrorCode::NotFound, "tensor '" + name + "' is missing");
-  if (tensor->shape.size() != rank)
-    return Status(ErrorCode::InvalidFile,
-                  "tensor '" + name + "' has shape " + spell(tensor->shape) +
-                      ", expected " + std::to_string(rank) + " extents");
+  if (tensor->shape.size() != 2)
+    return Status(ErrorCode::InvalidFile, "tensor '" + name + "' has shape " +
+                                              spell(tensor->shape) +
+                                              ", expected " + expected);
   return ArrayRef<int64_t>(tensor->shape);
 }
 
@@ -65,11 +65,9 @@ Status LayerTensors::readAs(const std::string &part, StringRef dtype,
   Result<const FileTensor *> tensor = check(part, dtype, shape);
   if (!tensor.ok())
     return tensor.status();
-  // The file promises no alignment.
   into.resize((*tensor)->bytes.size() / sizeof(T));
-  if (!into.empty())
-    std::memcpy(into.data(), (*tensor)->bytes.data(), into.size() * sizeof(T));
-  return Status();
+  return (*tensor)->bytes.read(
+      {reinterpret_cast<uint8_t *>(into.data()), into.size() * sizeof(T)});
 }
 
 Status LayerTensors::read(const std::string &part, ArrayRef<int64_t> shape,

@@ -26,9 +26,10 @@ public:
   const FileTensor *find(const std::string &part) const {
     return files.find(layer + "." + part);
   }
-  /// The shape of tensor `part`, which must be there, with `rank` extents.
+  /// The shape of tensor `part`, which must be there, with two extents;
+  /// `expected` spells them for messages.
   Result<llvm::ArrayRef<int64_t>> shapeOf(const std::string &part,
-                                          size_t rank) const;
+                                          const std::string &expected) const;
   /// Reads tensor `part`, whose type must be I32 (I8, I64) and whose shape
   /// `shape`.
   Status read(const std::string &part, llvm::ArrayRef<int64_t> shape,

@@ -82,7 +82,47 @@ static Result<std::string> toPosix(StringRef pattern) {
   return posix;
 }
 
+/// Refuses what would take LLVM's matcher without bound in time or memory: long
+/// patterns, back-references and repetitions of repetitions, of which it makes
+/// copies.
+static Status checkCost(StringRef pattern) {
+  auto refuse = [&](const char *why) {
+    return Status(ErrorCode::InvalidFile,
+                  "a pattern " + std::string(why) + ": '" +
+                      pattern.take_front(100).str() + "'");
+  };
+  if (pattern.size() > 1000)
+    return refuse("of more than 1000 bytes");
+  if (pattern.contains('\0'))
+    return refuse("with a zero byte");
+  uint64_t copies = 1;
+  for (size_t at = 0; at < pattern.size(); ++at) {
+    char next = at + 1 < pattern.size() ? pattern[at + 1] : '\0';
+    if (pattern[at] == '\\') {
+      if (next >= '1' && next <= '9')
+        return refuse("with a back-reference");
+      ++at;
+    } else if (pattern[at] == '{') {
+      // The larger of {n,m}, or of {n} and {n,}; the matcher allows 255.
+      uint64_t most = 1, number = 0;
+      for (char c :
+           pattern.substr(at + 1).take_until([](char c) { return c == '}'; })) {
+        number = llvm::isDigit(c)
+                     ? std::min<uint64_t>(number * 10 + c - '0', 256)
+                     : 0;
+        most = std::max(most, number);
+      }
+      copies *= most;
+      if (copies * pattern.size() > 100'000)
+        return refuse("with too many repetitions");
+    }
+  }
+  return Status();
+}
+
 Result<NamePattern> NamePattern::expression(StringRef text) {
+  if (Status status = checkCost(text); !status.ok())
+    return status;
   Result<std::string> posix = toPosix(text);
   if (!posix.ok())
     return posix.status();

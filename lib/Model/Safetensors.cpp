@@ -9,7 +9,7 @@
 
 #include "Model/Safetensors.h"
 #include "Model/Json.h"
-#include "Support/Files.h"
+#include "Support/OutOfMemory.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -68,11 +68,11 @@ static Result<Entry> readEntry(StringRef name, const json::Value &value) {
     return refuse("has no shape");
   uint64_t bytes = size;
   for (const json::Value &each : *shape) {
-    std::optional<int64_t> extent = each.getAsInteger();
-    if (!extent || *extent < 0)
-      return refuse("has a shape that is not of whole numbers");
-    entry.tensor.shape.push_back(*extent);
-    if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(*extent), &bytes))
+    std::optional<uint64_t> extent = each.getAsUINT64();
+    if (!extent || *extent > INT64_MAX)
+      return refuse("has a shape that is not of whole numbers below 2^63");
+    entry.tensor.shape.push_back(static_cast<int64_t>(*extent));
+    if (__builtin_mul_overflow(bytes, *extent, &bytes))
       return refuse("has a shape whose product does not fit 64 bits");
   }
   const json::Array *offsets = object->getArray("data_offsets");
@@ -103,19 +103,24 @@ static Status checkMetadata(const json::Value &value) {
   return Status();
 }
 
-/// Reads `bytes`; errors do not name the file yet.
-static Status readContents(StringRef bytes,
+/// Reads the header; errors do not name the file yet.
+static Status readContents(std::shared_ptr<const InputFile> file,
                            std::map<std::string, FileTensor> &contents) {
-  if (bytes.size() < 8)
-    return invalid("has " + Twine(bytes.size()) +
+  uint8_t length[8];
+  if (file->size() < sizeof length)
+    return invalid("has " + Twine(file->size()) +
                    " bytes; a safetensors file has at least 8");
-  uint64_t headerBytes = support::endian::read64le(bytes.data());
-  if (headerBytes > maxHeaderBytes || headerBytes > bytes.size() - 8)
+  if (Status status = file->read(0, length); !status.ok())
+    return status;
+  uint64_t headerBytes = support::endian::read64le(length);
+  if (headerBytes > maxHeaderBytes || headerBytes > file->size() - 8)
     return invalid("gives its header " + Twine(headerBytes) +
-                   " bytes; the file has " + Twine(bytes.size()) +
+                   " bytes; the file has " + Twine(file->size()) +
                    " and the format allows " + Twine(maxHeaderBytes));
-  StringRef header = bytes.substr(8, headerBytes);
-  StringRef data = bytes.substr(8 + headerBytes);
+  std::vector<uint8_t> bytes(headerBytes);
+  if (Status status = file->read(8, bytes); !status.ok())
+    return status;
+  StringRef header = toStringRef(bytes);
   if (!header.starts_with("{"))
     return invalid("has a header that does not begin with '{'");
   Result<json::Object> object = parseJsonObject(header);
@@ -135,8 +140,9 @@ static Status readContents(StringRef bytes,
     entries.push_back(std::move(*entry));
   }
   sort(entries, [](const Entry &a, const Entry &b) {
-    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
   });
+  uint64_t dataBegin = 8 + headerBytes, dataBytes = file->size() - dataBegin;
   uint64_t expected = 0;
   for (Entry &entry : entries) {
     if (entry.begin != expected)
@@ -144,37 +150,43 @@ static Status readContents(StringRef bytes,
                      Twine(entry.begin) +
                      ", but the tensors before it end at " + Twine(expected));
     expected = entry.end;
-    if (expected > data.size())
+    if (expected > dataBytes)
       return invalid("tensor '" + entry.name + "' ends at byte " +
-                     Twine(expected) + " of " + Twine(data.size()));
+                     Twine(expected) + " of " + Twine(dataBytes));
     entry.tensor.bytes =
-        arrayRefFromStringRef(data.slice(entry.begin, entry.end));
+        FileBytes(file, dataBegin + entry.begin, entry.end - entry.begin);
     contents.emplace(entry.name, std::move(entry.tensor));
   }
-  if (expected != data.size())
-    return invalid("has " + Twine(data.size() - expected) +
+  if (expected != dataBytes)
+    return invalid("has " + Twine(dataBytes - expected) +
                    " bytes that no tensor owns");
   return Status();
 }
 
-Result<SafetensorsFile>
-SafetensorsFile::read(std::unique_ptr<MemoryBuffer> bytes,
-                      const std::string &name) {
+Result<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
+  Result<InputFile> input = InputFile::open(path);
+  if (!input.ok())
+    return input.status();
   SafetensorsFile file;
-  file.mapped = std::move(bytes);
-  if (Status status = readContents(file.mapped->getBuffer(), file.contents);
+  if (Status status = readContents(
+          std::make_shared<InputFile>(std::move(*input)), file.contents);
       !status.ok())
-    return status.withContext(name);
+    return status.withContext(path);
   return file;
 }
 
-Result<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
-  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(
-      path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return Status(ErrorCode::IoError,
-                  "cannot read '" + path + "': " + buffer.getError().message());
-  return read(std::move(*buffer), path);
+Status FileBytes::read(MutableArrayRef<uint8_t> into) const {
+  assert(into.size() == count);
+  return count ? file->read(begin, into) : Status();
+}
+
+Result<std::vector<uint8_t>> FileBytes::read() const {
+  return catchOutOfMemory([&]() -> Result<std::vector<uint8_t>> {
+    std::vector<uint8_t> bytes(count);
+    if (Status status = read(bytes); !status.ok())
+      return status;
+    return bytes;
+  });
 }
 
 //===----------------------------------------------------------------------===//

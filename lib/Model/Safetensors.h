@@ -10,16 +10,18 @@
 //                  "data_offsets": [0, 8388608]}, "__metadata__": {...}}
 //
 // The reader takes the format at its word and refuses every deviation: a length
-// that is not the shape's, a hole, an overlap, bytes that no tensor owns.
+// that is not the shape's, a hole, an overlap, bytes that no tensor owns
+// (docs/checks.md). The header is read when a file is opened, tensors when they
+// are asked for.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef NIBBLE_MODEL_SAFETENSORS_H
 #define NIBBLE_MODEL_SAFETENSORS_H
 
+#include "Support/Files.h"
 #include "nibble/Status.h"
 #include "llvm/ADT/ArrayRef.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include <map>
 #include <memory>
 #include <string>
@@ -27,27 +29,43 @@
 
 namespace nibble::model {
 
-/// A tensor in a mapped file.
+/// Where a tensor's bytes lie; they are little endian, at no particular
+/// alignment.
+class FileBytes {
+public:
+  FileBytes() = default;
+  FileBytes(std::shared_ptr<const InputFile> file, uint64_t begin, size_t count)
+      : file(std::move(file)), begin(begin), count(count) {}
+
+  size_t size() const { return count; }
+  /// Fills `into`, which has size() bytes.
+  Status read(llvm::MutableArrayRef<uint8_t> into) const;
+  /// The bytes, copied.
+  Result<std::vector<uint8_t>> read() const;
+
+private:
+  std::shared_ptr<const InputFile> file;
+  uint64_t begin = 0;
+  size_t count = 0;
+};
+
+/// A tensor in a file.
 struct FileTensor {
   /// The format's name of the element type, such as "F16".
   std::string dtype;
   std::vector<int64_t> shape;
-  /// Its bytes, little endian, at no particular alignment.
-  llvm::ArrayRef<uint8_t> bytes;
+  FileBytes bytes;
 };
 
-/// A file, mapped for as long as this lives.
+/// A file, open for as long as this or a tensor of it lives.
 class SafetensorsFile {
 public:
+  /// Opens `path` and reads its header.
   static Result<SafetensorsFile> open(const std::string &path);
-  /// The same for a file's content in memory, which is called `name`.
-  static Result<SafetensorsFile> read(std::unique_ptr<llvm::MemoryBuffer> bytes,
-                                      const std::string &name);
 
   const std::map<std::string, FileTensor> &tensors() const { return contents; }
 
 private:
-  std::unique_ptr<llvm::MemoryBuffer> mapped;
   std::map<std::string, FileTensor> contents;
 };
 

@@ -9,7 +9,6 @@
 
 #include "Model/TensorFiles.h"
 #include "Model/Json.h"
-#include "Support/Files.h"
 #include <filesystem>
 #include <set>
 
@@ -39,12 +38,9 @@ Status TensorFiles::openIndex(const std::string &folder,
   auto invalid = [&](const std::string &why) {
     return Status(ErrorCode::InvalidFile, indexPath + ": " + why);
   };
-  Result<std::string> text = readFile(indexPath);
-  if (!text.ok())
-    return text.status();
-  Result<llvm::json::Object> index = parseJsonObject(*text);
+  Result<llvm::json::Object> index = readJsonFile(indexPath);
   if (!index.ok())
-    return index.status().withContext(indexPath);
+    return index.status();
   const llvm::json::Object *places = index->getObject("weight_map");
   if (!places)
     return invalid("has no object 'weight_map'");

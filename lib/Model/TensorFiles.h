@@ -15,7 +15,7 @@
 
 namespace nibble::model {
 
-/// All tensors of a model, mapped for as long as this lives.
+/// All tensors of a model; their files are open for as long as this lives.
 class TensorFiles {
 public:
   /// Opens `path`: a safetensors file, or a folder with

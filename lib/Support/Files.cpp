@@ -9,9 +9,13 @@
 
 #include "Support/Files.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace nibble;
 using namespace llvm;
@@ -39,6 +43,66 @@ Status nibble::writeFile(const std::string &path,
     return failed(toString(std::move(error)));
   return Status();
 }
+
+namespace {
+/// Holds back the signal that ends a process when it writes beyond its limit of
+/// a file's size; write() says so as well.
+class NoSizeSignal {
+public:
+  NoSizeSignal() {
+    sigemptyset(&signal);
+    sigaddset(&signal, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &signal, &before);
+  }
+  ~NoSizeSignal() {
+    timespec now = {};
+    while (sigtimedwait(&signal, nullptr, &now) > 0)
+      ;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+private:
+  sigset_t signal, before;
+};
+} // namespace
+
+/// Writes all of `bytes`, and waits until they are on the disk.
+static std::error_code writeThrough(int file, std::string_view bytes) {
+  NoSizeSignal guard;
+  while (!bytes.empty()) {
+    ssize_t written = ::write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return errnoAsErrorCode();
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return ::fsync(file) ? errnoAsErrorCode() : std::error_code();
+}
+
+Status nibble::installFile(const std::string &path, std::string_view bytes) {
+  int file = -1;
+  SmallString<128> temporary;
+  std::error_code error =
+      sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%", file, temporary);
+  if (!error) {
+    error = writeThrough(file, bytes);
+    if (::close(file) && !error)
+      error = errnoAsErrorCode();
+    if (!error)
+      error = sys::fs::rename(temporary, path);
+    if (error)
+      (void)sys::fs::remove(temporary);
+  }
+  if (error)
+    return Status(ErrorCode::IoError,
+                  "cannot write '" + path + "': " + error.message());
+  return Status();
+}
+
+//===----------------------------------------------------------------------===//
+// Folders
+//===----------------------------------------------------------------------===//
 
 Result<NewFolder> NewFolder::create(const std::string &path) {
   SmallString<128> own(path);
@@ -80,13 +144,71 @@ Status NewFolder::commit() {
   return Status();
 }
 
-Result<std::string> nibble::readFile(const std::string &path) {
-  ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(
-      path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!buffer)
-    return Status(buffer.getError() == std::errc::no_such_file_or_directory
-                      ? ErrorCode::NotFound
-                      : ErrorCode::IoError,
-                  "cannot read '" + path + "': " + buffer.getError().message());
-  return (*buffer)->getBuffer().str();
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+InputFile::InputFile(InputFile &&other) noexcept
+    : name(std::move(other.name)),
+      descriptor(std::exchange(other.descriptor, -1)), bytes(other.bytes) {}
+
+InputFile::~InputFile() {
+  if (descriptor >= 0)
+    ::close(descriptor);
+}
+
+static Status cannotRead(const std::string &path, int error) {
+  return Status(error == ENOENT ? ErrorCode::NotFound : ErrorCode::IoError,
+                "cannot read '" + path +
+                    "': " + std::generic_category().message(error));
+}
+
+Result<InputFile> InputFile::open(const std::string &path) {
+  // Not to wait for the other end of a pipe.
+  InputFile file(path, ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status;
+  if (file.descriptor < 0 || ::fstat(file.descriptor, &status) != 0)
+    return cannotRead(path, errno);
+  if (!S_ISREG(status.st_mode))
+    return Status(ErrorCode::InvalidFile,
+                  "'" + path + "' is not a regular file");
+  file.bytes = static_cast<uint64_t>(status.st_size);
+  return file;
+}
+
+Status InputFile::read(uint64_t offset, MutableArrayRef<uint8_t> into) const {
+  while (!into.empty()) {
+    ssize_t got = ::pread(descriptor, into.data(), into.size(),
+                          static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return cannotRead(name, errno);
+    if (got == 0)
+      return Status(ErrorCode::IoError,
+                    "'" + name + "' had " + std::to_string(bytes) +
+                        " bytes when it was opened and ends at byte " +
+                        std::to_string(offset) + " now");
+    offset += static_cast<uint64_t>(got);
+    into = into.drop_front(static_cast<size_t>(got));
+  }
+  return Status();
+}
+
+Result<std::string> nibble::readFile(const std::string &path,
+                                     uint64_t maxBytes) {
+  Result<InputFile> file = InputFile::open(path);
+  if (!file.ok())
+    return file.status();
+  if (file->size() > maxBytes)
+    return Status(ErrorCode::InvalidFile,
+                  "'" + path + "' has " + std::to_string(file->size()) +
+                      " bytes, more than the " + std::to_string(maxBytes) +
+                      " that nibble reads of such a file");
+  std::string content(file->size(), '\0');
+  Status status = file->read(
+      0, {reinterpret_cast<uint8_t *>(content.data()), content.size()});
+  if (!status.ok())
+    return status;
+  return content;
 }

@@ -4,7 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Files and folders are written to a temporary name beside their own and
-// renamed, so that nobody ever sees half of one.
+// renamed, so that nobody ever sees half of one. Files are read by pread() into
+// owned memory and never mapped: a mapped file that another process cuts short
+// ends this one by SIGBUS, which a library may not catch, and its bytes may
+// change after they were checked.
 //
 //===----------------------------------------------------------------------===//
 
@@ -13,6 +16,7 @@
 
 #include "nibble/Status.h"
 #include "llvm/ADT/ArrayRef.h"
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,8 +26,39 @@ namespace nibble {
 Status writeFile(const std::string &path,
                  llvm::ArrayRef<std::string_view> parts);
 
-/// The content of file `path`.
-Result<std::string> readFile(const std::string &path);
+/// Writes file `path` from within any process: all or nothing, with the bytes
+/// on the disk before the name appears. Unlike writeFile it changes nothing of
+/// the process, such as its signal handlers, so that a writer that dies leaves
+/// `path`.tmp-... behind.
+Status installFile(const std::string &path, std::string_view bytes);
+
+/// A regular file that is open for reading. Links are followed (caches of
+/// models are made of them); a folder, pipe or device is refused.
+class InputFile {
+public:
+  static Result<InputFile> open(const std::string &path);
+  ~InputFile();
+  InputFile(InputFile &&other) noexcept;
+  InputFile &operator=(InputFile &&) = delete;
+
+  const std::string &path() const { return name; }
+  /// Bytes of the file when it was opened.
+  uint64_t size() const { return bytes; }
+  /// Fills `into` from byte `offset` on; an error if the file has become too
+  /// short for that.
+  Status read(uint64_t offset, llvm::MutableArrayRef<uint8_t> into) const;
+
+private:
+  InputFile(std::string name, int descriptor)
+      : name(std::move(name)), descriptor(descriptor) {}
+  std::string name;
+  int descriptor;
+  uint64_t bytes = 0;
+};
+
+/// The content of file `path`, which may have at most `maxBytes` bytes.
+Result<std::string> readFile(const std::string &path,
+                             uint64_t maxBytes = UINT64_MAX);
 
 /// A folder that is written under a temporary name beside its own, and appears
 /// as a whole or not at all.

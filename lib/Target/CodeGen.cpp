@@ -12,11 +12,14 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/Transforms/Utils/Cloning.h"
 #include <mutex>
 
 using namespace nibble;
@@ -77,16 +80,42 @@ Result<CodeGen> CodeGen::translate(mlir::ModuleOp source,
   return result;
 }
 
-void CodeGen::optimise() {
+Status CodeGen::read(const std::string &text, const std::string &name) {
+  llvm::SMDiagnostic error;
+  auto given = llvm::parseAssemblyString(text, error, *context);
+  if (!given)
+    return Status(ErrorCode::CompileError,
+                  name + ":" + std::to_string(error.getLineNo()) + ":" +
+                      std::to_string(error.getColumnNo() + 1) +
+                      ": error: " + error.getMessage().str());
+  given->setTargetTriple(module->getTargetTriple());
+  given->setDataLayout(module->getDataLayout());
+  module = std::move(given);
+  return Status();
+}
+
+void CodeGen::optimise(
+    const std::function<void(llvm::StringRef pass)> &report) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager callGraph;
   llvm::ModuleAnalysisManager modules;
   llvm::PipelineTuningOptions tuning;
-  // Schedules have vectorised; another attempt costs time and finds nothing.
+  // Schedules have vectorised and unrolled; another attempt costs time and
+  // finds nothing. (A loop that asks to be unrolled still is.)
   tuning.LoopVectorization = false;
   tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(machine.get(), tuning);
+  tuning.LoopUnrolling = false;
+  llvm::PassInstrumentationCallbacks callbacks;
+  if (report)
+    callbacks.registerAfterPassCallback(
+        [&](llvm::StringRef type, llvm::Any, const llvm::PreservedAnalyses &) {
+          llvm::StringRef pass = callbacks.getPassNameForClassName(type);
+          if (!pass.empty())
+            report(pass);
+        });
+  llvm::PassBuilder builder(machine.get(), tuning, std::nullopt,
+                            report ? &callbacks : nullptr);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(callGraph);
   builder.registerFunctionAnalyses(functions);
@@ -103,7 +132,8 @@ std::string CodeGen::llvmText() const {
   return text;
 }
 
-Result<std::string> CodeGen::emit(llvm::CodeGenFileType type) {
+Result<std::string> CodeGen::emit(llvm::Module &from,
+                                  llvm::CodeGenFileType type) const {
   llvm::SmallString<0> bytes;
   llvm::raw_svector_ostream out(bytes);
   llvm::legacy::PassManager passes;
@@ -111,14 +141,20 @@ Result<std::string> CodeGen::emit(llvm::CodeGenFileType type) {
     return Status(ErrorCode::Internal, "the code generator for " +
                                            machine->getTargetTriple().str() +
                                            " cannot write this kind of file");
-  passes.run(*module);
+  passes.run(from);
   return std::string(bytes.str());
 }
 
-Result<std::string> CodeGen::emitAssembly() {
-  return emit(llvm::CodeGenFileType::AssemblyFile);
+Result<std::string> CodeGen::emitPtx() {
+  return emit(*module, llvm::CodeGenFileType::AssemblyFile);
 }
 
 Result<std::string> CodeGen::emitObject() {
-  return emit(llvm::CodeGenFileType::ObjectFile);
+  return emit(*module, llvm::CodeGenFileType::ObjectFile);
+}
+
+Result<std::string> CodeGen::assemblyText() const {
+  // Generating code changes the module.
+  std::unique_ptr<llvm::Module> copy = llvm::CloneModule(*module);
+  return emit(*copy, llvm::CodeGenFileType::AssemblyFile);
 }

@@ -31,17 +31,24 @@ public:
   static Result<CodeGen> translate(mlir::ModuleOp module,
                                    const TargetSpec &target);
 
-  /// Runs LLVM's O2 pipeline.
-  void optimise();
+  /// Puts LLVM IR as text, called `name` in messages, in the module's place.
+  Status read(const std::string &text, const std::string &name);
+  /// Runs LLVM's O2 pipeline, and calls `report`, if there is one, after each
+  /// run of a pass.
+  void optimise(const std::function<void(llvm::StringRef pass)> &report);
   /// The module as text.
   std::string llvmText() const;
-  /// PTX (GPU) or assembly (host).
-  Result<std::string> emitAssembly();
-  /// A relocatable object file's bytes; for the host alone.
+  /// PTX; the last that is done with the module.
+  Result<std::string> emitPtx();
+  /// A relocatable object file's bytes, for the host; the last that is done
+  /// with the module.
   Result<std::string> emitObject();
+  /// Assembly as emitObject() would turn into code, to be read.
+  Result<std::string> assemblyText() const;
 
 private:
-  Result<std::string> emit(llvm::CodeGenFileType type);
+  Result<std::string> emit(llvm::Module &from,
+                           llvm::CodeGenFileType type) const;
 
   // The module's context must outlive the module.
   std::unique_ptr<llvm::LLVMContext> context;

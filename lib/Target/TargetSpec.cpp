@@ -26,10 +26,18 @@ struct Gpu {
 } // namespace
 
 static constexpr Gpu gpus[] = {
-    {"sm_80", "", 163},         {"sm_86", "+ptx78", 99},
+    {"sm_80", "+ptx74", 163},   {"sm_86", "+ptx78", 99},
     {"sm_89", "+ptx78", 99},    {"sm_90a", "+ptx80", 227},
     {"sm_100a", "+ptx86", 227}, {"sm_120a", "+ptx87", 99},
 };
+
+/// 10 * major + minor.
+static int capabilityOf(const Gpu &gpu) {
+  int number = 0;
+  llvm::StringRef digits = llvm::StringRef(gpu.name).drop_front(3);
+  digits.consumeInteger(10, number);
+  return number;
+}
 
 /// The machine that this runs on.
 static Result<TargetSpec> hostTarget() {
@@ -64,6 +72,7 @@ Result<TargetSpec> TargetSpec::parse(std::string_view name) {
       spec.name = spec.cpu = gpu.name;
       spec.features = gpu.ptx;
       spec.sharedBytes = gpu.sharedKiB * 1024;
+      spec.capability = capabilityOf(gpu);
       return spec;
     }
   return Status(ErrorCode::InvalidArgument,
@@ -76,9 +85,8 @@ Result<TargetSpec> TargetSpec::forCapability(int capability) {
   // runs on every later GPU too.
   const Gpu *best = nullptr;
   for (const Gpu &gpu : gpus) {
-    llvm::StringRef digits = llvm::StringRef(gpu.name).drop_front(3);
-    bool exact = digits.consume_back("a");
-    int own = std::stoi(digits.str());
+    bool exact = llvm::StringRef(gpu.name).ends_with("a");
+    int own = capabilityOf(gpu);
     if (exact ? own == capability : own <= capability)
       best = &gpu;
   }

@@ -30,6 +30,8 @@ struct TargetSpec {
   std::string features;
   /// Shared memory that one program may use on a GPU, in bytes.
   int64_t sharedBytes = 0;
+  /// Compute capability of a GPU, 10 * major + minor.
+  int capability = 0;
   /// Bits of a vector register of the host.
   int vectorBits = 0;
 

@@ -30,6 +30,11 @@ std::string KernelConfig::str() const {
     add(name, "@", std::to_string(bytes));
   add("warps", "=", std::to_string(warps));
   add("stages", "=", std::to_string(stages));
+  if (packed) {
+    add("packed", "=", std::to_string(packed));
+    add("prefetch", "=", std::to_string(prefetch));
+    add("overlap", "=", std::to_string(overlap));
+  }
   return text;
 }
 
@@ -57,11 +62,25 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
     }
     if (!isNumber)
       return refuse("does not end in a whole number");
-    if (sign == '=' && (name == "warps" || name == "stages")) {
+    if (sign == '=' &&
+        (name == "warps" || name == "stages" || name == "prefetch")) {
       if (number < 1 || number > 32)
         return refuse("is not in [1, 32]");
-      (name == "warps" ? config.warps : config.stages) =
-          static_cast<int>(number);
+      (name == "warps"    ? config.warps
+       : name == "stages" ? config.stages
+                          : config.prefetch) = static_cast<int>(number);
+      continue;
+    }
+    if (sign == '=' && name == "packed") {
+      if (number < 1)
+        return refuse("is no number of rows");
+      config.packed = number;
+      continue;
+    }
+    if (sign == '=' && name == "overlap") {
+      if (number != 0 && number != 1)
+        return refuse("is not 0 or 1");
+      config.overlap = number == 1;
       continue;
     }
     if (sign != '=' && number < 1)

@@ -29,6 +29,9 @@ namespace nibble {
 ///   x@16           a fact: 16 bytes divide matrix x's address and row distance
 ///   warps=4        warps of a program on a GPU
 ///   stages=2       tiles in flight of a software pipeline on a GPU
+///   packed=128     weights are in the packed order, in groups of 128 rows
+///   prefetch=2     steps of packed weights in flight
+///   overlap=1      start while the kernel before on the stream still runs
 struct KernelConfig {
   std::map<std::string, int64_t> params;
   std::map<std::string, std::string> types;
@@ -36,6 +39,10 @@ struct KernelConfig {
   std::map<std::string, int64_t> alignments;
   int warps = 4;
   int stages = 1;
+  /// 0 for weights in the checkpoint's order.
+  int64_t packed = 0;
+  int prefetch = 1;
+  bool overlap = false;
 
   bool operator==(const KernelConfig &) const = default;
 

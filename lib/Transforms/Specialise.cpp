@@ -47,6 +47,9 @@ public:
     if (failed(replaceNames()))
       return failure();
     takeBranches();
+    if (config.packed)
+      kernel->setAttr(packedAttrName,
+                      Builder(context).getI64IntegerAttr(config.packed));
     return success();
   }
 

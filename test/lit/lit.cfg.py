@@ -14,6 +14,8 @@ bin_dir = os.path.join(config.nibble_build, "bin")
 config.environment["PATH"] = os.pathsep.join(
     [bin_dir, config.llvm_tools, os.environ["PATH"]])
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope --dump-input-context=20"
+# Tests of the cache name a folder of their own.
+config.environment["NIBBLE_CACHE"] = "off"
 
 venv = os.path.join(config.nibble_source, ".venv", "bin", "python")
 config.substitutions += [

@@ -18,10 +18,11 @@ namespace nibble::tool {
 /// The options that `--help` lists.
 extern llvm::cl::OptionCategory category;
 
-extern llvm::cl::SubCommand compileCommand, convertCommand, inspectCommand,
-    quantizeCommand, runCommand, tuneCommand;
+extern llvm::cl::SubCommand cacheCommand, compileCommand, convertCommand,
+    inspectCommand, quantizeCommand, runCommand, tuneCommand;
 
 /// Each runs its command after the options are read.
+Status runCache();
 Status runCompile();
 Status runConvert();
 Status runInspect();

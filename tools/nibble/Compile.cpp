@@ -3,11 +3,13 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Prints a kernel at any stage, for any target.
+// Prints a kernel at any stage, for any target; or compiles all kernels of a
+// checkpoint (CompileModel.cpp).
 //
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
+#include "CompileModel.h"
 #include "Support/Files.h"
 #include "nibble/Compiler.h"
 #include "llvm/ADT/StringExtras.h"
@@ -19,7 +21,8 @@ using namespace llvm;
 
 cl::SubCommand tool::compileCommand(
     "compile",
-    "Compile a kernel for a GPU or the host and print a stage of it");
+    "Compile a kernel for a GPU or the host and print a stage of it, or all "
+    "kernels of a checkpoint into a file");
 
 static cl::opt<std::string>
     kernel("kernel", cl::sub(tool::compileCommand), cl::cat(tool::category),
@@ -38,7 +41,8 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     target("target", cl::sub(tool::compileCommand), cl::cat(tool::category),
            cl::init("host"), cl::value_desc("name"),
-           cl::desc("sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a or host"));
+           cl::desc("sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a or host; "
+                    "with --model several, separated by commas"));
 static cl::opt<std::string> schedule("schedule", cl::sub(tool::compileCommand),
                                      cl::cat(tool::category), cl::init("auto"),
                                      cl::value_desc("name"),
@@ -48,6 +52,12 @@ static cl::opt<std::string> stage(
     cl::value_desc("stage"),
     cl::desc("parse, specialise, schedule, lower, llvm, optimise, ptx (on "
              "the host: asm); default: the last"));
+static cl::opt<std::string> printAfter(
+    "print-after", cl::sub(tool::compileCommand), cl::cat(tool::category),
+    cl::value_desc("pass"),
+    cl::desc("Instead of a stage, print what a pass of MLIR or of LLVM's "
+             "optimiser leaves, such as cse or instcombine; a wrong name lists "
+             "them"));
 static cl::opt<std::string> output("o", cl::sub(tool::compileCommand),
                                    cl::cat(tool::category), cl::init("-"),
                                    cl::value_desc("file"),
@@ -55,6 +65,25 @@ static cl::opt<std::string> output("o", cl::sub(tool::compileCommand),
 static cl::opt<bool>
     timing("timing", cl::sub(tool::compileCommand), cl::cat(tool::category),
            cl::desc("Print the milliseconds of each stage on stderr"));
+
+static cl::opt<std::string>
+    modelFolder("model", cl::sub(tool::compileCommand), cl::cat(tool::category),
+                cl::value_desc("folder"),
+                cl::desc("A checkpoint: compile all kernels that its layers "
+                         "may need into the file -o, for NIBBLE_KERNELS"));
+static cl::opt<std::string>
+    layerName("layer", cl::sub(tool::compileCommand), cl::cat(tool::category),
+              cl::value_desc("name"),
+              cl::desc("With --model: one layer instead of all"));
+static cl::opt<std::string>
+    types("dtype", cl::sub(tool::compileCommand), cl::cat(tool::category),
+          cl::init("f16"), cl::value_desc("list"),
+          cl::desc("With --model: types of x, f16, bf16 and f32"));
+static cl::opt<std::string>
+    ptxas("ptxas", cl::sub(tool::compileCommand), cl::cat(tool::category),
+          cl::value_desc("path"),
+          cl::desc("With --model: the ptxas that makes cubins; default: the "
+                   "one on PATH, if any; none: leave cubins to the driver"));
 
 /// `given` and, for names that it does not mention, words of `defaults`.
 static std::string withDefaults(StringRef given, StringRef defaults) {
@@ -72,6 +101,12 @@ static std::string withDefaults(StringRef given, StringRef defaults) {
 }
 
 Status tool::runCompile() {
+  if (!modelFolder.empty()) {
+    if (output == "-")
+      return Status(ErrorCode::InvalidArgument,
+                    "--model needs -o, the file to write");
+    return compileModel({modelFolder, layerName, target, types, ptxas, output});
+  }
   CompileRequest request;
   request.target = target;
   request.schedule = schedule;
@@ -109,7 +144,9 @@ Status tool::runCompile() {
     }
     errs() << format("%-12s %8.2f ms\n", "all", total);
   }
-  Result<std::string> text = emit(request, stage);
+  Result<std::string> text = printAfter.empty()
+                                 ? emit(request, stage)
+                                 : emitAfter(request, printAfter);
   if (!text.ok())
     return text.status();
   return writeOutput(output, *text);

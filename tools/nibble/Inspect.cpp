@@ -11,6 +11,7 @@
 #include "Layers.h"
 #include "Table.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cmath>
 
 using namespace nibble;
 using namespace nibble::tool;
@@ -30,6 +31,19 @@ static cl::opt<std::string> formatName("format", cl::sub(inspectCommand),
                                        cl::cat(category),
                                        cl::value_desc("name"),
                                        cl::desc(formatHelp));
+
+/// What is allowed and yet worth a look: scales that are no numbers, which
+/// every output that they touch becomes too.
+static std::string oddScales(const model::Layer &layer) {
+  int64_t odd = 0;
+  for (int64_t g = 0; g < layer.groups; ++g)
+    for (int64_t n = 0; n < layer.outFeatures; ++n)
+      odd += !std::isfinite(layer.scale(g, n));
+  return odd ? std::to_string(odd) + " of " +
+                   std::to_string(layer.groups * layer.outFeatures) +
+                   " scales are infinite or not a number"
+             : "";
+}
 
 Status tool::runInspect() {
   Result<model::Checkpoint> checkpoint = openCheckpoint(folder, formatName);
@@ -57,6 +71,7 @@ Status tool::runInspect() {
     int64_t bytes = 4 * (layer->qweight.size() + layer->qzeros.size() +
                          (layer->actOrder ? layer->gIdx.size() : 0)) +
                     layer->scaleBytes().size() + 4 * layer->bias.size();
+    std::string odd = oddScales(*layer);
     table.add({name,
                {std::to_string(layer->inFeatures) + " x " +
                     std::to_string(layer->outFeatures),
@@ -66,7 +81,7 @@ Status tool::runInspect() {
                {layer->actOrder ? "yes" : "no", layer->actOrder},
                {layer->bias.empty() ? "no" : "yes", !layer->bias.empty()},
                {fixed(bytes / 1024.0, 1), bytes},
-               {"", nullptr}});
+               odd.empty() ? Cell("", nullptr) : Cell(odd)});
   }
   outs() << (asJson ? table.json() : table.text());
   outs().flush();

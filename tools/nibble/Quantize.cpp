@@ -67,11 +67,14 @@ static std::optional<DType> floatType(StringRef dtype) {
   return std::nullopt;
 }
 
-static std::vector<float> asFloats(const model::FileTensor &tensor,
-                                   DType type) {
-  size_t count = tensor.bytes.size() / dtypeSize(type);
+static Result<std::vector<float>> asFloats(const model::FileTensor &tensor,
+                                           DType type) {
+  Result<std::vector<uint8_t>> read = tensor.bytes.read();
+  if (!read.ok())
+    return read.status();
+  size_t count = read->size() / dtypeSize(type);
   std::vector<float> values(count);
-  const uint8_t *bytes = tensor.bytes.data();
+  const uint8_t *bytes = read->data();
   for (size_t i = 0; i < count; ++i) {
     uint16_t half;
     if (type == DType::F32) {
@@ -85,9 +88,10 @@ static std::vector<float> asFloats(const model::FileTensor &tensor,
 }
 
 namespace {
-/// The tensors to write, and the layers that some of them belong to.
+/// The tensors to write, and what they belong to.
 struct Output {
   std::list<std::vector<model::OwnedTensor>> layers;
+  std::list<std::vector<uint8_t>> copies;
   std::vector<model::TensorToWrite> tensors;
 
   void add(const std::string &prefix, const model::Layer &layer) {
@@ -140,7 +144,9 @@ Status tool::runQuantize() {
         model::emptyLayer(bits, groupSize, K, N, false);
     if (!layer.ok())
       return layer.status().withContext("tensor '" + name + "'");
-    std::vector<float> weight = asFloats(*tensor, *type), bias, scales, zeros;
+    Result<std::vector<float>> weight = asFloats(*tensor, *type);
+    Result<std::vector<float>> bias = std::vector<float>();
+    std::vector<float> scales, zeros;
     std::string biasName = (prefix + ".bias").str();
     if (const model::FileTensor *found = files->find(biasName)) {
       std::optional<DType> biasType = floatType(found->dtype);
@@ -151,10 +157,13 @@ Status tool::runQuantize() {
       bias = asFloats(*found, *biasType);
       biases.insert(biasName);
     }
-    model::fitScales(weight, K, N, bits, layer->groupSize, symmetric, scales,
+    for (const auto *each : {&weight, &bias})
+      if (!each->ok())
+        return each->status().withContext("tensor '" + name + "'");
+    model::fitScales(*weight, K, N, bits, layer->groupSize, symmetric, scales,
                      zeros);
     if (Status status =
-            model::packLayer(*layer, weight, scales, zeros, {}, bias);
+            model::packLayer(*layer, *weight, scales, zeros, {}, *bias);
         !status.ok())
       return status.withContext("tensor '" + name + "'");
     output.add(prefix.str(), *layer);
@@ -174,9 +183,14 @@ Status tool::runQuantize() {
                               ? name.substr(0, name.size() - 7) + ".qweight"
                               : "";
     if (!biases.contains(name) && !written.count(name) &&
-        !written.count(asLayer))
+        !written.count(asLayer)) {
+      Result<std::vector<uint8_t>> bytes = tensor->bytes.read();
+      if (!bytes.ok())
+        return bytes.status();
+      output.copies.push_back(std::move(*bytes));
       output.tensors.push_back(
-          {name, tensor->dtype, tensor->shape, tensor->bytes});
+          {name, tensor->dtype, tensor->shape, output.copies.back()});
+    }
   }
 
   if (std::error_code failed = sys::fs::create_directories(outFolder))

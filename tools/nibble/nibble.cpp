@@ -34,6 +34,7 @@ struct Command {
 
 int main(int argc, char **argv) {
   const Command commands[] = {
+      {tool::cacheCommand, tool::runCache},
       {tool::compileCommand, tool::runCompile},
       {tool::convertCommand, tool::runConvert},
       {tool::inspectCommand, tool::runInspect},

@@ -45,3 +45,8 @@ nibble.kernel @k params [] sizes [N] grid [N by 8] (%x: !nibble.matrix<N x f16>,
   %i = builtin.unrealized_conversion_cast to index
   nibble.store %t, %y[%i] : !nibble.tile<8 x f16>, !nibble.matrix<N x f16>
 }
+
+// -----
+// expected-error @below {{kernel @k has packed weights, which only the schedule mma_packed reads}}
+nibble.kernel @k params [] sizes [N] grid [N by 8] (%x: !nibble.matrix<N x f16>) attributes {nibble.packed = 128 : i64} {
+}

@@ -227,6 +227,74 @@ nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
 }
 
 // -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x i32>) {
+  %i = nibble.program_id
+  %a = nibble.load %v[%i] : !nibble.matrix<N x i32> -> !nibble.tile<8 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<8 x i32> -> !nibble.tile<64 x !nibble.code<4>>
+  // expected-error @below {{expected tiles with two extents, got '!nibble.tile<64 x !nibble.code<4>>'}}
+  %b = nibble.pack_fragments %q : !nibble.tile<64 x !nibble.code<4>> -> !nibble.tile<1 x 128 x i32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x i32>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 16 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<8 x 16 x i32> -> !nibble.tile<64 x 16 x !nibble.code<4>>
+  // expected-error @below {{expected tiles with two extents, got '!nibble.tile<128 x i32>'}}
+  %b = nibble.pack_fragments %q : !nibble.tile<64 x 16 x !nibble.code<4>> -> !nibble.tile<128 x i32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x i32>) {
+  %i = nibble.program_id
+  %q = builtin.unrealized_conversion_cast %i : index to !nibble.tile<64 x 16 x !nibble.code<3>>
+  // expected-error @below {{codes of 3 bits have no order of fragments; 2, 4 and 8 do}}
+  %b = nibble.pack_fragments %q : !nibble.tile<64 x 16 x !nibble.code<3>> -> !nibble.tile<1 x 128 x i32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x i32>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x 8 x !nibble.code<4>>
+  // expected-error @below {{needs whole units of 16 columns, but 8 is not known to be a multiple of 16}}
+  %b = nibble.pack_fragments %q : !nibble.tile<64 x 8 x !nibble.code<4>> -> !nibble.tile<1 x 64 x i32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x i32>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<4 x 16 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<4 x 16 x i32> -> !nibble.tile<32 x 16 x !nibble.code<4>>
+  // expected-error @below {{need 1 / 2 x 128 words, not 1 x 128}}
+  %b = nibble.pack_fragments %q : !nibble.tile<32 x 16 x !nibble.code<4>> -> !nibble.tile<1 x 128 x i32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x i32>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 16 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<8 x 16 x i32> -> !nibble.tile<64 x 16 x !nibble.code<4>>
+  // expected-error @below {{need 1 x 128 words, not 1 x 64}}
+  %b = nibble.pack_fragments %q : !nibble.tile<64 x 16 x !nibble.code<4>> -> !nibble.tile<1 x 64 x i32>
+}
+
+// -----
+nibble.kernel @k params [C] sizes [M] grid [M by 8] (%w: !nibble.matrix<M x C x i32>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x C x i32> -> !nibble.tile<8 x C x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<8 x C x i32> -> !nibble.tile<64 x C x !nibble.code<4>>
+  // expected-error @below {{but C is not known to be a multiple of 16}}
+  %b = nibble.pack_fragments %q : !nibble.tile<64 x C x !nibble.code<4>> -> !nibble.tile<1 x C * 8 x i32>
+}
+
+// -----
 nibble.kernel @k params [] sizes [N] grid [N by 8] () {
   %i = nibble.program_id
   // expected-error @below {{needs a grid of two dimensions, kernel '@k' has 1}}

@@ -63,6 +63,16 @@ nibble.kernel @everything
   nibble.store %again, %packed[%i, %j] : !nibble.tile<R x C * B / 32 x i32>, !nibble.matrix<M x N * B / 32 x i32>
 }
 
+// CHECK-LABEL: nibble.kernel @fragments
+nibble.kernel @fragments params [B one_of [2, 4, 8], R multiple_of 256 / B, C multiple_of 16] sizes [] grid [R by R]
+    (%words: !nibble.matrix<R * B / 32 x C x i32>) {
+  %i = nibble.program_id
+  %w = nibble.load %words[%i, %i] : !nibble.matrix<R * B / 32 x C x i32> -> !nibble.tile<R * B / 32 x C x i32>
+  %codes = nibble.unpack %w along 0 : !nibble.tile<R * B / 32 x C x i32> -> !nibble.tile<R x C x !nibble.code<B>>
+  // CHECK: nibble.pack_fragments %{{.*}} : !nibble.tile<R x C x !nibble.code<B>> -> !nibble.tile<B * R / 256 x 8 * C x i32>
+  %packed = nibble.pack_fragments %codes : !nibble.tile<R x C x !nibble.code<B>> -> !nibble.tile<R * B / 256 x C * 8 x i32>
+}
+
 // CHECK-LABEL: nibble.kernel @product
 nibble.kernel @product params [R, C, D] sizes [M] grid [M by R]
     (%a: !nibble.matrix<M x D x f16>, %b: !nibble.matrix<D x C x f16>) {

@@ -51,3 +51,15 @@
 // -----
 // expected-error @below {{extent is nested more than 64 deep}}
 !t = !nibble.tile<A * ((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((B)))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))) x f16>
+
+// -----
+// expected-error @below {{extent does not fit 64 bits, 64 terms and powers of 64}}
+!t = !nibble.tile<1 * (A+B+C+D+E)*(F+G+H+I+J)*(K+L+M+N+O) x f16>
+
+// -----
+// expected-error @below {{extent does not fit 64 bits, 64 terms and powers of 64}}
+!t = !nibble.tile<A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A * A x f16>
+
+// -----
+// expected-error @below {{cannot divide by 'A': a divisor is one product, not 0, and powers end at 64}}
+!t = !nibble.tile<A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A / A x f16>

@@ -190,7 +190,11 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
   };
   EXPECT_REFUSED(create([](auto &a) { a.bits = 5; }), Unsupported,
                  "bits is 5; nibble takes 2, 3, 4 and 8");
-  EXPECT_REFUSED(create([](auto &a) { a.groupSize = 24; }), InvalidArgument,
+  EXPECT_REFUSED(create([](auto &a) {
+                   a.groupSize = 24;
+                   a.gIdx.reset();
+                 }),
+                 InvalidArgument,
                  "there are 2 groups; groupsize 24 and infeatures 64 need 3");
   EXPECT_REFUSED(create([](auto &a) { a.scales.type = DType::I32; }),
                  InvalidArgument, "scales has elements of type i32");
@@ -276,14 +280,22 @@ TEST(QuantLinear, ScalesAndBiasOfAnyType) {
   }
 }
 
-TEST(QuantLinear, ScalesThatAreNoNumbersGiveSuchColumns) {
+/// A scale that is no number spoils its own column of y and no other.
+TEST(QuantLinear, ScalesThatAreNoNumbersArePropagated) {
   Fixture f;
-  f.model.scales[5] = 0x7e00; // not a number
-  f.model.scales[7] = 0x7c00; // infinite
+  ASSERT_TRUE(f.forward({24, 64}, {}, {24, 48}, {}).ok());
+  std::vector<uint16_t> sound = f.y;
+  f.model.scales[5] = 0x7e00;
+  f.model.scales[48 + 9] = 0x7c00; // infinity: some x * code are negative
   f.layer = *QuantLinear::create(arraysOf(f.model, true));
-  ASSERT_TRUE(f.forward({1, 64}, {}, {1, 48}, {}).ok());
-  for (int64_t n = 0; n < 48; ++n)
-    EXPECT_EQ(std::isfinite(halfToFloat(f.y[n])), n != 5 && n != 7) << n;
+  ASSERT_TRUE(f.forward({24, 64}, {}, {24, 48}, {}).ok());
+  for (int64_t m = 0; m < 24; ++m)
+    for (int64_t n = 0; n < 48; ++n) {
+      if (n == 5 || n == 9)
+        EXPECT_FALSE(std::isfinite(halfToFloat(f.y[m * 48 + n])));
+      else
+        EXPECT_EQ(f.y[m * 48 + n], sound[m * 48 + n]);
+    }
 }
 
 TEST(QuantLinear, WeightIsTheCheckpointsOrder) {

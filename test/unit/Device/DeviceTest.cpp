@@ -117,6 +117,9 @@ TEST_F(OnDevice, FormatsBySimt2) { formatSweep(2, device, "simt"); }
 TEST_F(OnDevice, FormatsBySimt3) { formatSweep(3, device, "simt"); }
 TEST_F(OnDevice, FormatsBySimt4) { formatSweep(4, device, "simt"); }
 TEST_F(OnDevice, FormatsBySimt8) { formatSweep(8, device, "simt"); }
+// For compute-sanitizer, under which the whole sweep takes too long.
+TEST_F(OnDevice, ReducedSweepByMma) { sweep(4, device, "mma", true); }
+TEST_F(OnDevice, ReducedSweepBySimt) { sweep(4, device, "simt", true); }
 
 TEST_F(OnDevice, SameBitsFromRunToRun) {
   for (int64_t rows : {1, 16, 100, 300, 1000}) {

@@ -41,6 +41,20 @@ TEST(ThreadPool, CallersDoNotWaitForEachOther) {
   EXPECT_EQ(sum, 4 * 300 * 50);
 }
 
+// Workers join jobs that are about to be closed, and jobs that follow at once.
+TEST(ThreadPool, ManySmallJobs) {
+  ThreadPool pool(8);
+  std::vector<int> seen(8); // each index is one thread's at a time
+  for (int job = 1; job <= 20000; ++job) {
+    pool.run(8, [&](int64_t first, int64_t end) {
+      for (int64_t i = first; i < end; ++i)
+        ++seen[i];
+    });
+    for (int each : seen)
+      ASSERT_EQ(each, job);
+  }
+}
+
 TEST(ThreadPool, SleepingWorkersWake) {
   ThreadPool pool(4);
   for (int i = 0; i < 5; ++i) {

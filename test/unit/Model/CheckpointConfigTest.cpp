@@ -157,7 +157,7 @@ TEST(CheckpointConfig, NeedsSettingsThatAreThere) {
                 ErrorCode::InvalidFile, "JSON does not parse");
   fs::create_directory(folder.path / "quantize_config.json");
   expectRefused(CheckpointConfig::read(folder.str()).status(),
-                ErrorCode::IoError, "cannot read");
+                ErrorCode::InvalidFile, "is not a regular file");
 }
 
 TEST(NamePattern, TakesPythonsExpressions) {
@@ -268,6 +268,16 @@ TEST(CheckpointConfig, ErrorsNameTheKey) {
        ErrorCode::InvalidFile},
       {R"({"config_groups": {}, "sparsity_config": {"format": "sparse-24"}})",
        "'sparsity_config': 'format' is 'sparse-24'", ErrorCode::Unsupported},
+      {R"({"bits": 9223372036854775807.0})", "'bits' is not a whole number",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 1e999})", "'bits' is not a whole number",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"(a{255}){255}{255}": {}}})",
+       "a pattern with too many repetitions", ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"(a*)\\1": {}}})",
+       "a pattern with a back-reference", ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"a\u0000b": {}}})",
+       "a pattern with a zero byte", ErrorCode::InvalidFile},
   };
   for (const auto &each : cases) {
     Result<CheckpointConfig> config = read(each.text);
@@ -278,6 +288,26 @@ TEST(CheckpointConfig, ErrorsNameTheKey) {
     EXPECT_NE(config.status().message().find("quantize_config.json"),
               std::string::npos);
   }
+}
+
+TEST(CheckpointConfig, RefusesLongPatterns) {
+  Status status = read(R"({"bits": 4, "dynamic": {")" + std::string(1001, '(') +
+                       R"(": {}}})")
+                      .status();
+  EXPECT_NE(status.message().find("a pattern of more than 1000 bytes"),
+            std::string::npos)
+      << status.message();
+}
+
+TEST(CheckpointConfig, RefusesFilesTooLarge) {
+  Folder folder;
+  folder.write("config.json", "{");
+  fs::resize_file(folder.path / "config.json", 100'000'001); // a hole
+  Status status = CheckpointConfig::read(folder.path.string()).status();
+  EXPECT_EQ(status.code(), ErrorCode::InvalidFile);
+  EXPECT_NE(status.message().find("has 100000001 bytes, more than the"),
+            std::string::npos)
+      << status.message();
 }
 
 TEST(TensorFiles, IndexMayNotLeaveItsFolder) {
@@ -312,12 +342,12 @@ TEST(TensorFiles, ErrorsNameTheFile) {
   expectRefused(TensorFiles::open(folder.str()).status(),
                 ErrorCode::InvalidFile, "a.safetensors: has 5 bytes");
   folder.write(index, R"({"weight_map": {"t": "b.safetensors"}})");
-  expectRefused(TensorFiles::open(folder.str()).status(), ErrorCode::IoError,
+  expectRefused(TensorFiles::open(folder.str()).status(), ErrorCode::NotFound,
                 "b.safetensors");
   fs::remove(folder.path / index);
   fs::create_directory(folder.path / index);
-  expectRefused(TensorFiles::open(folder.str()).status(), ErrorCode::IoError,
-                index);
+  expectRefused(TensorFiles::open(folder.str()).status(),
+                ErrorCode::InvalidFile, index);
 }
 
 TEST(TensorFiles, NamesMissingAndDoubleTensors) {

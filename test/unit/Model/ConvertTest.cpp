@@ -168,7 +168,7 @@ TEST(Convert, ErrorsLeaveNothing) {
   refused(ErrorCode::InvalidFile, "config.json");
   fs::remove(source.path / "config.json");
   fs::create_directory(source.path / "config.json");
-  refused(ErrorCode::IoError, "config.json");
+  refused(ErrorCode::InvalidFile, "config.json' is not a regular file");
   fs::remove(source.path / "config.json");
 
   fs::create_directory(out);

@@ -12,7 +12,6 @@
 #include "Support/Half.h"
 #include "nibble/QuantLinear.h"
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <gtest/gtest.h>
 
@@ -41,8 +40,13 @@ TEST(Fixtures, EveryLayerGivesWhatTheScriptExpects) {
       const model::FileTensor &y = expected->tensors().at(name + ".y");
       std::vector<uint16_t> in(x.bytes.size() / 2), out(y.bytes.size() / 4);
       std::vector<float> exact(out.size());
-      std::memcpy(in.data(), x.bytes.data(), x.bytes.size());
-      std::memcpy(exact.data(), y.bytes.data(), y.bytes.size());
+      ASSERT_TRUE(
+          x.bytes.read({reinterpret_cast<uint8_t *>(in.data()), x.bytes.size()})
+              .ok());
+      ASSERT_TRUE(
+          y.bytes
+              .read({reinterpret_cast<uint8_t *>(exact.data()), y.bytes.size()})
+              .ok());
       Status status =
           layer->forward(TensorView::dense(in.data(), DType::F16, x.shape),
                          TensorView::dense(out.data(), DType::F16, y.shape));

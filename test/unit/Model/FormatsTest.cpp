@@ -136,7 +136,7 @@ TEST(Gptq, ErrorsNameTheTensor) {
   refused([](Spoilt &s) { s.erase("scales"); }, NotFound,
           "tensor 'l.scales' is missing");
   refused([](Spoilt &s) { s["qweight"].shape = {24}; }, InvalidFile,
-          "tensor 'l.qweight' has shape [24], expected 2 extents");
+          "tensor 'l.qweight' has shape [24], expected [K * 4 / 32, N]");
   refused([](Spoilt &s) { s["qweight"].dtype = "F32"; }, Unsupported,
           "tensor 'l.qweight' has dtype F32, expected I32");
   refused([](Spoilt &s) { s["qzeros"].shape = {1, 2}; }, InvalidFile,
@@ -161,7 +161,13 @@ TEST(Gptq, ErrorsNameTheTensor) {
         s.tensors.set("l.qweight", "I32", {int64_t(1) << 60, 0},
                       std::vector<int32_t>());
       },
-      InvalidFile, "layer 'l': infeatures is 1152921504606846976");
+      InvalidFile, "tensor 'l.qweight' has more rows than fit 63 bits");
+  refused(
+      [](Spoilt &s) {
+        s.tensors.set("l.qweight", "I32", {int64_t(1) << 40, 0},
+                      std::vector<int32_t>());
+      },
+      InvalidFile, "layer 'l': infeatures is 8796093022208");
 }
 
 TEST(Gptq, SymmetricZerosTellTheFormat) {
@@ -232,7 +238,12 @@ TEST(Awq, ErrorsNameTheTensor) {
                 "tensor 'l.scales' has shape [16], expected [2, 8]");
   given["qweight"].shape = {24};
   expectRefused(given.load().status(), ErrorCode::InvalidFile,
-                "tensor 'l.qweight' has shape [24], expected 2 extents");
+                "tensor 'l.qweight' has shape [24], expected [K, N / 8]");
+  given.tensors.set("l.qweight", "I32", {0, int64_t(1) << 61},
+                    std::vector<int32_t>());
+  expectRefused(given.load().status(), ErrorCode::InvalidFile,
+                "tensor 'l.qweight' has more columns than fit 63 bits");
+  given.tensors.set("l.qweight", "I32", {24, 1}, randomWords(24));
   given["qweight"].shape = {12, 2};
   expectRefused(given.load().status(), ErrorCode::InvalidFile,
                 "layer 'l': infeatures is 12");

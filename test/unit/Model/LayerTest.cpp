@@ -96,8 +96,13 @@ TEST(Layer, ChecksNameTheMember) {
     change(layer);
     return checkLayer(layer).message();
   };
-  EXPECT_EQ(refused([](Layer &l) { l.groups = 1; }),
-            "there are 1 groups; groupsize 48 and infeatures 64 need 2");
+  EXPECT_EQ(refused([](Layer &l) { l.groups = 65; }),
+            "there are 65 groups for 64 rows");
+  EXPECT_EQ(refused([](Layer &l) {
+              l.groupSize = 80;
+              l.gIdx.assign(64, 0);
+            }),
+            "there are 2 groups; groupsize 64 and infeatures 64 need 1");
   EXPECT_EQ(refused([](Layer &l) { l.qweight.pop_back(); }),
             "qweight has 63 elements, expected 64");
   EXPECT_EQ(refused([](Layer &l) { l.qzeros.push_back(0); }),

@@ -8,7 +8,11 @@
 #include "Model/Safetensors.h"
 #include "Model/Json.h"
 #include "llvm/ADT/StringExtras.h"
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 using namespace nibble;
 using namespace nibble::model;
@@ -22,9 +26,14 @@ std::string file(const std::string &header, size_t dataBytes) {
   return bytes + header + std::string(dataBytes, '\1');
 }
 
+std::string write(const std::string &bytes) {
+  std::string path = testing::TempDir() + "/nibble-read.safetensors";
+  std::ofstream(path, std::ios::binary) << bytes;
+  return path;
+}
+
 Result<SafetensorsFile> read(const std::string &bytes) {
-  return SafetensorsFile::read(llvm::MemoryBuffer::getMemBufferCopy(bytes),
-                               "test");
+  return SafetensorsFile::open(write(bytes));
 }
 
 TEST(Safetensors, ReadsTensors) {
@@ -61,6 +70,10 @@ TEST(Safetensors, RefusesWhatBreaksTheRules) {
       {R"({"a": {"dtype": "F32", "data_offsets": [0, 4]}})", 4, "no shape"},
       {R"({"a": {"dtype": "F32", "shape": [1.5], "data_offsets": [0, 4]}})", 4,
        "not of whole numbers"},
+      {R"({"a": {"dtype": "F32", "shape": [9.3e18], "data_offsets": [0, 4]}})",
+       4, "not of whole numbers"},
+      {R"({"a": {"dtype": "F32", "shape": [9223372036854775808], "data_offsets": [0, 0]}})",
+       0, "not of whole numbers below 2^63"},
       {R"({"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}})", 4,
        "not of whole numbers"},
       {R"({"a": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 0]}})",
@@ -115,6 +128,55 @@ TEST(Safetensors, EveryPrefixOfAFileIsRefused) {
     EXPECT_FALSE(read(whole.substr(0, length)).ok()) << length;
 }
 
+/// Tensors are read when they are asked for: the file may be another by then.
+TEST(Safetensors, AFileCutShortIsAnError) {
+  std::string path = write(file(
+      R"({"a": {"dtype": "U8", "shape": [100000], "data_offsets": [0, 100000]}})",
+      100000));
+  Result<SafetensorsFile> opened = SafetensorsFile::open(path);
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  FileTensor tensor = opened->tensors().at("a");
+  EXPECT_EQ(tensor.bytes.read()->size(), 100000u);
+  ASSERT_EQ(truncate(path.c_str(), 5000), 0);
+  Result<std::vector<uint8_t>> bytes = tensor.bytes.read();
+  ASSERT_FALSE(bytes.ok());
+  EXPECT_EQ(bytes.status().code(), ErrorCode::IoError);
+  EXPECT_NE(bytes.status().message().find("ends at byte 5000 now"),
+            std::string::npos)
+      << bytes.status().message();
+}
+
+TEST(Safetensors, TakesLinksToFilesAndNothingElse) {
+  namespace fs = std::filesystem;
+  fs::path folder = fs::path(testing::TempDir()) / "nibble-links";
+  fs::remove_all(folder);
+  fs::create_directory(folder);
+  fs::create_symlink(write(file("{}", 0)), folder / "good");
+  EXPECT_TRUE(SafetensorsFile::open((folder / "good").string()).ok());
+  fs::create_symlink(folder / "loop", folder / "loop");
+  EXPECT_EQ(SafetensorsFile::open((folder / "loop").string()).status().code(),
+            ErrorCode::IoError);
+  fs::create_symlink("/dev/zero", folder / "zero");
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  for (const fs::path &path : {folder, folder / "pipe", folder / "zero"}) {
+    Status status = SafetensorsFile::open(path.string()).status();
+    EXPECT_EQ(status.code(), ErrorCode::InvalidFile) << path;
+    EXPECT_NE(status.message().find("is not a regular file"),
+              std::string::npos);
+  }
+  fs::remove_all(folder);
+}
+
+TEST(Json, RefusesMoreValuesThanMemoryIsFor) {
+  std::string many = "{\"a\":[0";
+  for (int i = 0; i < (1 << 22); ++i)
+    many += ",0";
+  Status status = parseJsonObject(many + "]}").status();
+  EXPECT_NE(status.message().find("JSON has more than 4194304 values"),
+            std::string::npos)
+      << status.message();
+}
+
 TEST(Json, RefusesDepthAndDuplicates) {
   std::string deep =
       "{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}";
@@ -140,12 +202,13 @@ TEST(Safetensors, WritesWhatItReads) {
                   .ok());
   Result<SafetensorsFile> again = SafetensorsFile::open(path);
   ASSERT_TRUE(again.ok()) << again.status().message();
-  EXPECT_EQ(again->tensors().at("b").bytes,
-            llvm::ArrayRef(bytes).take_front(4));
-  EXPECT_EQ(again->tensors().at("a").bytes, llvm::ArrayRef(bytes).take_back(2));
+  EXPECT_EQ(*again->tensors().at("b").bytes.read(),
+            llvm::ArrayRef(bytes).take_front(4).vec());
+  EXPECT_EQ(*again->tensors().at("a").bytes.read(),
+            llvm::ArrayRef(bytes).take_back(2).vec());
   EXPECT_FALSE(writeSafetensors("/nonexistent/x", {}).ok());
   EXPECT_EQ(SafetensorsFile::open("/nonexistent/x").status().code(),
-            ErrorCode::IoError);
+            ErrorCode::NotFound);
 }
 
 } // namespace

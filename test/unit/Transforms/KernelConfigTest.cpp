@@ -20,6 +20,9 @@ TEST(KernelConfig, TextRoundTrips) {
   config.alignments = {{"x", 16}};
   config.warps = 8;
   config.stages = 3;
+  config.packed = 128;
+  config.prefetch = 2;
+  config.overlap = true;
   Result<KernelConfig> again = KernelConfig::parse(config.str());
   ASSERT_TRUE(again.ok()) << again.status().message();
   EXPECT_EQ(*again, config);
@@ -35,7 +38,8 @@ TEST(KernelConfig, OrderAndSeparatorsDoNotMatter) {
 }
 
 TEST(KernelConfig, ErrorsNameTheWord) {
-  for (const char *word : {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1"}) {
+  for (const char *word : {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1",
+                           "prefetch=33", "packed=0", "overlap=2"}) {
     Result<KernelConfig> config =
         KernelConfig::parse(std::string("B=2 ") + word);
     ASSERT_FALSE(config.ok()) << word;

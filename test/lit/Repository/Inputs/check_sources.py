@@ -11,14 +11,15 @@ import sys
 SUPPORT = "llvm/Support"
 MAY_INCLUDE = {
     "Support": {SUPPORT},
+    "Layout": {"Support"},
     "Driver": {"Support"},
     "Nibble": {"mlir", "llvm"},
     "Transforms": {"Nibble", "mlir", "llvm"},
-    "Conversion": {"Transforms", "Nibble", "mlir", "llvm"},
+    "Conversion": {"Transforms", "Layout", "Nibble", "mlir", "llvm"},
     "Target": {"mlir", "llvm"},
     "Compiler": {"Conversion", "Transforms", "Target", "Nibble", "Support", "mlir", "llvm"},
     "Jit": {"Transforms", "Target", "Driver", "Support", SUPPORT},
-    "Model": {"Support", SUPPORT},
+    "Model": {"Support", "Layout", SUPPORT},
     "API": {"Jit", "Model", "Driver", "Target", "Transforms", "Support", SUPPORT},
 }
 
@@ -52,7 +53,7 @@ def main():
                 allowed = MAY_INCLUDE[layer] | {layer, "nibble"}
                 if "llvm" in allowed:
                     allowed = allowed | {SUPPORT}
-                if include == "EmbeddedKernels.inc" or what in allowed:
+                if include in ("EmbeddedKernels.inc", "BuildId.inc") or what in allowed:
                     continue
                 problems.append(f"{where}: includes {include}")
     print("\n".join(problems))

@@ -22,19 +22,32 @@ def configurations():
     yield "BITS=4 GROUP_SIZE=1073741824 BLOCK_M=128 BLOCK_N=128 BLOCK_K=32 warps=8 N%128 K%32"
     yield "BITS=8 BLOCK_M=8 BLOCK_N=32 BLOCK_K=16 warps=1"  # simt
     yield "BITS=3 BLOCK_M=8 BLOCK_N=32 BLOCK_K=32 warps=1"  # simt
+    packed = "BLOCK_M=8 BLOCK_N=32 BLOCK_K=512 warps=4 stages=3 x@16 y@4"
+    for bits, group, act_order in itertools.product((2, 4, 8), (32, 128, 1 << 30), (0, 1)):
+        yield f"BITS={bits} ACT_ORDER={act_order} packed={group} prefetch=2 {packed} N%32 K%512"
+    for T in ("f16", "bf16"):
+        yield f"BITS=8 packed=80 X={T} T={T} Y={T} {packed}"  # every guard
+        yield f"BITS=4 packed=128 X=f32 T={T} Y={T} {packed}"
+        yield f"BITS=4 packed=128 X={T} T={T} Y={T} BLOCK_M=64 BLOCK_N=224 BLOCK_K=128 warps=7 stages=3 x@16 y@4"
     yield "BITS=2 BLOCK_M=1 BLOCK_N=64 BLOCK_K=16 X=bf16 T=bf16 Y=bf16 S=f16"  # simt
 
 
+def pack_configurations():
+    for bits in (2, 4, 8):
+        yield f"BITS={bits} BLOCK_K={256 // bits} BLOCK_N=64"
+        yield f"BITS={bits} BLOCK_K={512 // bits} BLOCK_N=16 warps=1 N%16 NP%16 K%{512 // bits}"
+
+
 def assemble(job):
-    folder, number, target, config = job
+    folder, number, kernel, target, config = job
     ptx = os.path.join(folder, f"{number}.ptx")
     for command in (
-        ["nibble", "compile", f"--target={target}", "--config", config, "-o", ptx],
+        ["nibble", "compile", "--kernel", kernel, f"--target={target}", "--config", config, "-o", ptx],
         ["ptxas", f"-arch={target}", ptx, "-o", ptx + ".cubin"],
     ):
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            print(target, config, " ".join(command[:2]), done.stderr, done.stdout)
+            print(kernel, target, config, " ".join(command[:2]), done.stderr, done.stdout)
             return False
     return True
 
@@ -42,11 +55,17 @@ def assemble(job):
 def main():
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
-    jobs = [(folder, number, target, config) for number, (target, config) in enumerate(
-        [("sm_80", config) for config in configurations()]
-        + [(target, config) for target in ("sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a")
-           for config in ("BITS=4 N%64 K%64", "BITS=8 ACT_ORDER=1 X=bf16 T=bf16 Y=bf16 S=f16",
-                          "BITS=4 BLOCK_M=1")])]
+    matmul, pack = "matmul_248", "pack_weights"
+    kernels = (
+        [(matmul, "sm_80", config) for config in configurations()]
+        + [(matmul, target, config) for target in ("sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a")
+           for config in ("BITS=4 N%64 K%64", "BITS=8 ACT_ORDER=1 X=bf16 T=bf16 Y=bf16",
+                          "BITS=4 BLOCK_M=1",
+                          "BITS=4 packed=128 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")]
+        + [(matmul, target, "BITS=4 packed=128 overlap=1 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
+           for target in ("sm_90a", "sm_100a", "sm_120a")]
+        + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()])
+    jobs = [(folder, number, *kernel) for number, kernel in enumerate(kernels)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(assemble, jobs))
     print(f"{sum(results)} kernels assembled, {len(results) - sum(results)} refused")

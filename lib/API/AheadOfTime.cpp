@@ -1,0 +1,70 @@
+//===- API/AheadOfTime.cpp - All kernels that a layer may need ------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See AheadOfTime.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "API/AheadOfTime.h"
+#include "API/KernelChoice.h"
+#include "Target/TargetSpec.h"
+
+using namespace nibble;
+
+namespace {
+/// A GPU that the choice of kernels may find, by what it looks at.
+struct Product {
+  const char *target;
+  /// Of A100, A30; A40, A10, RTX 3090; L40, L4, RTX 4090; H100 and H200, H100
+  /// PCIe, H20; B200; RTX PRO 6000, RTX 5090.
+  int multiprocessors;
+};
+} // namespace
+
+static constexpr Product products[] = {
+    {"sm_80", 108},   {"sm_80", 56},   {"sm_86", 84},  {"sm_86", 72},
+    {"sm_86", 82},    {"sm_89", 142},  {"sm_89", 58},  {"sm_89", 128},
+    {"sm_90a", 132},  {"sm_90a", 114}, {"sm_90a", 78}, {"sm_100a", 148},
+    {"sm_120a", 188}, {"sm_120a", 170}};
+
+Result<std::map<std::string, CompileRequest>>
+nibble::allRequests(const model::Layer &layer, DType type,
+                    const std::string &target) {
+  Result<TargetSpec> spec = TargetSpec::parse(target);
+  if (!spec.ok())
+    return spec.status();
+  Result<KernelConfig> nothing = parseOverrides("");
+  if (!nothing.ok())
+    return nothing.status();
+  std::map<std::string, CompileRequest> all;
+  Status failed;
+  auto add = [&](const CompileRequest &request) {
+    Result<std::string> key = requestKey(request);
+    if (key.ok())
+      all.emplace(*key, request);
+    else
+      failed = key.status();
+  };
+  add(makeDenseRequest(type, target));
+  for (int bucket = 0; bucket < bucketsOf(spec->isHost()); ++bucket) {
+    if (spec->isHost()) {
+      add(hostRequest(layer, {type, bucket, /*aligned=*/false}, *nothing));
+      continue;
+    }
+    for (const Product &product : products) {
+      if (target != product.target)
+        continue;
+      driver::DeviceProperties device;
+      device.multiprocessors = product.multiprocessors;
+      device.maxSharedBytesPerBlock = static_cast<size_t>(spec->sharedBytes);
+      for (bool aligned : {false, true})
+        add(gpuRequest(layer, {type, bucket, aligned}, target, device,
+                       *nothing));
+    }
+  }
+  if (!failed.ok())
+    return failed;
+  return all;
+}

@@ -1,0 +1,123 @@
+//===- Conversion/FragmentCodes.cpp - Packed words to fragments -----------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See FragmentCodes.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Conversion/FragmentCodes.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace nibble;
+
+FragmentCodes::FragmentCodes(ValueBuilder &builder, int64_t bits, Type element)
+    : b(builder), bits(bits), element(element),
+      halfPair(VectorType::get({2}, builder.op().getF16Type())),
+      pair(VectorType::get({2}, element)) {}
+
+Value FragmentCodes::pairOf(Value halves, bool upper) {
+  Value both = b.make<LLVM::BitcastOp>(halfPair, halves);
+  SmallVector<int64_t, 2> lanes(2, upper);
+  return b.make<vector::ShuffleOp>(both, both, lanes);
+}
+
+Value FragmentCodes::scaleAsFloat(const Group &group, bool upper) {
+  Value both = b.make<LLVM::BitcastOp>(halfPair, group.scales);
+  Value one = b.make<vector::ExtractOp>(both, static_cast<int64_t>(upper));
+  return b.make<arith::ExtFOp>(b.op().getF32Type(), one);
+}
+
+/// The bit of a word at which the lower code of register `reg` of the word's
+/// fragment `step` lies: slots are numbered element by element, row + 8,
+/// column + 8, step (Layout/PackedOrder.h).
+static int64_t bitOf(int64_t bits, int64_t step, int64_t reg) {
+  int64_t upperColumn = reg % 2, upperRows = reg / 2;
+  return bits == 4 ? 4 * upperColumn + 8 * upperRows
+                   : 2 * upperColumn + 4 * upperRows + 8 * step;
+}
+
+Value FragmentCodes::fp16Difference(ArrayRef<Value> words, int64_t step,
+                                    int64_t reg, Value zero) {
+  if (bits == 8) {
+    // Two words a fragment: rows 0 to 7, then 8 to 15 of its K.
+    Value word = words[step * 2 + reg / 2];
+    Value number = b.make<NVVM::PermuteOp>(
+        b.op().getI32Type(), word, b.i32(0x64646464),
+        b.i32(reg % 2 ? 0x4342 : 0x4140), NVVM::PermuteMode::DEFAULT);
+    Value base = b.make<arith::AddFOp>(zero, b.splat(halfPair, 1024));
+    return b.make<arith::SubFOp>(b.make<LLVM::BitcastOp>(halfPair, number),
+                                 base);
+  }
+  int64_t perWord = bits == 4 ? 1 : 2;
+  Value word = words[step / perWord];
+  int64_t at = bitOf(bits, step % perWord, reg);
+  if (at >= 8)
+    word = b.make<arith::ShRUIOp>(word, b.i32(8));
+  at %= 8;
+  int64_t mask = ((int64_t(1) << bits) - 1) << at;
+  Value number = b.make<arith::OrIOp>(
+      b.make<arith::AndIOp>(word, b.i32(mask << 16 | mask)), b.i32(0x64006400));
+  Value value = b.make<LLVM::BitcastOp>(halfPair, number);
+  double unit = std::ldexp(1.0, static_cast<int>(-at));
+  Value base = b.make<arith::AddFOp>(zero, b.splat(halfPair, 1024 * unit));
+  if (at == 0)
+    return b.make<arith::SubFOp>(value, base);
+  return b.make<math::FmaOp>(value, b.splat(halfPair, unit),
+                             b.make<arith::NegFOp>(base));
+}
+
+Value FragmentCodes::asBf16(Value halves) {
+  auto floats = VectorType::get({2}, b.op().getF32Type());
+  return b.make<arith::TruncFOp>(pair, b.make<arith::ExtFOp>(floats, halves));
+}
+
+Value FragmentCodes::bf16Difference(ArrayRef<Value> words, int64_t step,
+                                    int64_t reg, Value zero) {
+  // A whole number below 256, which bf16 holds exactly.
+  if (bits == 8)
+    return asBf16(fp16Difference(words, step, reg, zero));
+  int64_t perWord = bits == 4 ? 1 : 2;
+  Value word = words[step / perWord];
+  if (int64_t at = bitOf(bits, step % perWord, reg))
+    word = b.make<arith::ShRUIOp>(word, b.i32(at));
+  int64_t mask = (int64_t(1) << bits) - 1;
+  Value number = b.make<arith::OrIOp>(
+      b.make<arith::AndIOp>(word, b.i32(mask << 16 | mask)), b.i32(0x43004300));
+  // 128 + z from fp16: whole numbers too. As 1 * x - y, which sm_80 has for
+  // bf16 where it has no subtraction.
+  Value base = asBf16(b.make<arith::AddFOp>(zero, b.splat(halfPair, 128)));
+  return b.make<math::FmaOp>(b.make<LLVM::BitcastOp>(pair, number),
+                             b.splat(pair, 1), b.make<arith::NegFOp>(base));
+}
+
+SmallVector<Value, 4> FragmentCodes::fragment(ArrayRef<Value> words,
+                                              int64_t step, const Group &group,
+                                              bool scaled) {
+  SmallVector<Value, 4> registers;
+  for (int64_t reg = 0; reg < 4; ++reg) {
+    bool upper = reg % 2;
+    Value zero = pairOf(group.zeros, upper);
+    Value value = element.isF16() ? fp16Difference(words, step, reg, zero)
+                                  : bf16Difference(words, step, reg, zero);
+    if (scaled) {
+      Value scale = pairOf(group.scales, upper);
+      if (element.isF16())
+        value = b.make<arith::MulFOp>(value, scale);
+      else {
+        // One rounding: the product of a whole number and an f16 scale is
+        // exact in f32.
+        auto floats = VectorType::get({2}, b.op().getF32Type());
+        value = b.make<arith::TruncFOp>(
+            pair, b.make<arith::MulFOp>(b.make<arith::ExtFOp>(floats, value),
+                                        b.make<arith::ExtFOp>(floats, scale)));
+      }
+    }
+    registers.push_back(value);
+  }
+  return registers;
+}

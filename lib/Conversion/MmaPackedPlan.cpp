@@ -1,0 +1,158 @@
+//===- Conversion/MmaPackedPlan.cpp - Packed weights on tensor cores ------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See MmaPackedPlan.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Conversion/MmaPackedPlan.h"
+#include "Conversion/Schedule.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using namespace nibble;
+using namespace nibble::ir;
+
+int64_t MmaPackedPlan::stepsPerScale() const {
+  if (groupRows % warpRows == 0)
+    return warpRows / 16;
+  return warpRows % groupRows == 0 ? groupRows / 16 : 1;
+}
+
+/// The weights: dequantized codes whose words, scales and zero points each
+/// come from a matrix.
+static std::optional<Refusal> matchWeights(MmaPackedPlan &plan) {
+  Product &product = plan.product;
+  Value induction = product.loop.getInductionVar();
+  Value column = product.store.getCoordinates()[1];
+  auto refuse = [](Operation *op, const char *reason) {
+    return Refusal{op, reason};
+  };
+  Operation *rhs = product.dot.getRhs().getDefiningOp();
+  auto dequantize = dyn_cast_or_null<DequantizeOp>(rhs);
+  if (!dequantize)
+    return refuse(product.dot, "multiplies with what is not dequantized");
+  auto codes = dequantize.getCodes().getDefiningOp<UnpackOp>();
+  auto words = codes ? codes.getWords().getDefiningOp<LoadOp>() : LoadOp();
+  if (!words || codes.getAxis() != 0)
+    return refuse(dequantize, "takes codes that are not unpacked along rows "
+                              "from loaded words");
+  auto zeros = dequantize.getZeros().getDefiningOp<UnpackOp>();
+  auto zeroWords =
+      zeros ? zeros.getWords().getDefiningOp<GatherOp>() : GatherOp();
+  auto scales = dequantize.getScales().getDefiningOp<GatherOp>();
+  if (!scales || !zeroWords || scales.getRows() != zeroWords.getRows())
+    return refuse(dequantize, "takes scales and zero points that are not "
+                              "gathered by the same rows");
+  if (!scales.getTile().getType().getElementType().isF16())
+    return refuse(scales, "reads scales that are not f16, which the packed "
+                          "order has not");
+  if (words.getCoordinates()[0] != induction ||
+      words.getCoordinates()[1] != column || scales.getColumn() != column ||
+      zeroWords.getColumn() != column)
+    return refuse(words, "reads another tile than the loop's and the store's");
+  plan.codes = cast<BlockArgument>(words.getMatrix());
+  plan.scales = cast<BlockArgument>(scales.getMatrix());
+  plan.bits =
+      cast<CodeType>(
+          mlir::cast<TileType>(codes.getCodes().getType()).getElementType())
+          .getBits();
+  if (auto given = scales.getRows().getDefiningOp<LoadOp>())
+    plan.permutation = cast<BlockArgument>(given.getMatrix());
+  else if (!scales.getRows().getDefiningOp<RowGroupOp>())
+    return refuse(scales, "gathers by rows that are neither computed nor read");
+  return std::nullopt;
+}
+
+/// The activations: loaded, perhaps rounded.
+static std::optional<Refusal> matchActivations(MmaPackedPlan &plan) {
+  Product &product = plan.product;
+  Value lhs = product.dot.getLhs();
+  if (auto round = lhs.getDefiningOp<RoundOp>())
+    lhs = round.getValue();
+  auto load = lhs.getDefiningOp<LoadOp>();
+  if (!load || load.getMatrix().getType().getRank() != 2)
+    return Refusal{product.dot, "multiplies rows that are not loaded"};
+  if (load.getCoordinates()[0] != product.store.getCoordinates()[0] ||
+      load.getCoordinates()[1] != product.loop.getInductionVar())
+    return Refusal{load, "reads another tile than the loop's and the store's"};
+  plan.x = cast<BlockArgument>(load.getMatrix());
+  return std::nullopt;
+}
+
+std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
+                                             const MmaPackedOptions &options,
+                                             MmaPackedPlan &plan) {
+  auto packed = kernel->getAttrOfType<IntegerAttr>(packedAttrName);
+  if (!packed)
+    return Refusal{kernel, "is not specialised for packed weights"};
+  if (auto refusal = matchProduct(kernel, plan.product))
+    return refusal;
+  if (auto refusal = matchWeights(plan))
+    return refusal;
+  if (auto refusal = matchActivations(plan))
+    return refusal;
+  DotOp dot = plan.product.dot;
+  auto lhs = cast<TileType>(dot.getLhs().getType());
+  plan.options = options;
+  plan.groupRows = packed.getInt();
+  plan.blockM = lhs.getDim(0);
+  plan.blockK = lhs.getDim(1);
+  plan.blockN = cast<TileType>(dot.getRhs().getType()).getDim(1);
+  if (plan.bits != 2 && plan.bits != 4 && plan.bits != 8)
+    return Refusal{dot, llvm::formatv("multiplies with codes of {0} bits; the "
+                                      "packed order has 2, 4 and 8",
+                                      plan.bits)};
+  if (plan.groupRows % 16)
+    return Refusal{dot, llvm::formatv("has groups of {0} rows, not a multiple "
+                                      "of 16",
+                                      plan.groupRows)};
+  if (plan.blockM % 8 || plan.blockM > 64)
+    return Refusal{dot, llvm::formatv("has {0} rows, not a multiple of 8 up "
+                                      "to 64",
+                                      plan.blockM)};
+  if (plan.blockK % MmaPackedPlan::warpRows)
+    return Refusal{dot, llvm::formatv("has {0} steps over K, not a multiple "
+                                      "of {1}",
+                                      plan.blockK, MmaPackedPlan::warpRows)};
+  if (options.warps % plan.warpsK())
+    return Refusal{dot, llvm::formatv("has {0} steps over K, which {1} warps "
+                                      "cannot divide into parts of {2}",
+                                      plan.blockK, options.warps,
+                                      MmaPackedPlan::warpRows)};
+  if (plan.blockN % (MmaPackedPlan::tileColumns * plan.warpsN()))
+    return Refusal{dot, llvm::formatv("has {0} columns, which {1} warps cannot "
+                                      "divide into tiles of {2}",
+                                      plan.blockN, plan.warpsN(),
+                                      MmaPackedPlan::tileColumns)};
+  if (options.stages < 2)
+    return Refusal{dot, "needs at least 2 stages"};
+  // Sums, words in flight, and fragments of x; the rest is for addresses.
+  int64_t registers =
+      plan.tiles() * plan.tokens() * 4 * (plan.scalesSums() ? 2 : 1) +
+      plan.tiles() * options.prefetch *
+          (4 * plan.units() + 2 * plan.scalesPerStep()) +
+      plan.tokens() * 4;
+  int64_t available = std::min<int64_t>(255, 65536 / plan.threads()) - 24;
+  if (registers > available)
+    return Refusal{dot, llvm::formatv("keeps {0} registers a thread, more "
+                                      "than the {1} of {2} threads",
+                                      registers, available, plan.threads())};
+  if (plan.sharedBytes() > options.sharedBytes)
+    return Refusal{dot, llvm::formatv("needs {0} bytes of shared memory, more "
+                                      "than {1}",
+                                      plan.sharedBytes(), options.sharedBytes)};
+  auto x = cast<MatrixType>(plan.x.getType());
+  ExtentAttr K = x.getShape()[1];
+  ExtentAttr N = plan.product.store.getMatrix().getType().getShape()[1];
+  int64_t knownK = kernel.knownDivisor(K);
+  plan.wholeSteps = knownK % MmaPackedPlan::warpRows == 0;
+  plan.wholeK = knownK % plan.blockK == 0;
+  plan.wholeN = kernel.knownDivisor(N) % plan.blockN == 0;
+  plan.copiesX = !plan.permutation && !x.getStrided() && knownK % 8 == 0 &&
+                 x.getElementType() == lhs.getElementType() &&
+                 kernel.getArgAlignment(plan.x.getArgNumber()) % 16 == 0;
+  return std::nullopt;
+}

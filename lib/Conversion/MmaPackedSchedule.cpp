@@ -1,0 +1,640 @@
+//===- Conversion/MmaPackedSchedule.cpp - Packed weights, tensor cores ----===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The schedule `mma_packed`, for few rows of x, where time is the time to read
+// the weights. A lane reads 16 bytes of packed weights at a time straight into
+// registers, several steps ahead and in the order that mma.m16n8k16 wants them
+// in; x goes through shared memory, which all warps of a program read. A step:
+//
+//   wait for x of this step, barrier
+//   x of step + stages - 1      -> shared memory       (cp.async)
+//   weights of this step        -> fragments -> mma.sync, x by ldmatrix
+//   weights of step + prefetch  -> registers            (loads in flight)
+//
+// Weights are the left operand, x the right one: a lane's sums are columns r
+// and r + 8 of W, rows 2 c and 2 c + 1 of x, with r = lane / 4, c = lane % 4.
+// After the loop the warps along K add up through shared memory, in their
+// order, and all threads together compute what the kernel does with the sum.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Conversion/FragmentCodes.h"
+#include "Conversion/MmaPackedPlan.h"
+#include "Conversion/Schedule.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace nibble;
+using namespace nibble::ir;
+
+namespace {
+
+/// Builds the body of one kernel.
+class PackedBuilder {
+public:
+  PackedBuilder(const MmaPackedPlan &plan, TileEvaluator &evaluator,
+                Value thread, Value shared);
+  LogicalResult build();
+
+private:
+  using Values = SmallVector<Value>;
+
+  // Small words for i32 and i64.
+  Value add(Value a, Value c) { return b.make<arith::AddIOp>(a, c); }
+  Value mul(Value a, Value c) { return b.make<arith::MulIOp>(a, c); }
+  Value div(Value a, int64_t c) { return b.make<arith::DivUIOp>(a, b.i32(c)); }
+  Value rem(Value a, int64_t c) { return b.make<arith::RemUIOp>(a, b.i32(c)); }
+  Value less(Value a, Value c) {
+    return b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, a, c);
+  }
+  Value both(Value a, Value c) { return b.make<arith::AndIOp>(a, c); }
+  Value wide(Value a) { return b.make<arith::ExtSIOp>(b.op().getI64Type(), a); }
+  Value narrow(Value index) {
+    return b.make<arith::IndexCastOp>(b.op().getI32Type(), index);
+  }
+  Value asIndex(Value i32) {
+    return b.make<arith::IndexCastUIOp>(b.op().getIndexType(), i32);
+  }
+  Value ceilDiv(Value a, int64_t c) { return div(add(a, b.i32(c - 1)), c); }
+  Value i64(int64_t value) {
+    return b.constant(b.op().getI64IntegerAttr(value));
+  }
+  /// `pointer` plus `bytes` (i32 or i64).
+  Value at(Value pointer, Value bytes) {
+    return b.make<LLVM::GEPOp>(pointer.getType(), b.op().getI8Type(), pointer,
+                               ArrayRef<LLVM::GEPArg>{bytes});
+  }
+  /// `condition ? body() : otherwise`, as a branch.
+  Values branch(Value condition, ValueRange otherwise,
+                function_ref<Values()> body);
+
+  Values loadStreamed(Value condition, Value pointer, int64_t offset,
+                      ValueRange before);
+  Values loadWeights(Value step, ValueRange before);
+  FailureOr<Values> fetchX(Value step, Value slot);
+  Values gatherX(Value step);
+  void placeX(ValueRange values, Value slot);
+  Values compute(ValueRange sums, ValueRange weights, Value slot);
+  Values multiply(ValueRange sums, ArrayRef<Value> fragment,
+                  ArrayRef<Value> right);
+  FailureOr<Values> step(Value step, int64_t prefetched, ValueRange carried);
+  LogicalResult writeBack(ValueRange sums);
+
+  size_t sumCount() const { return plan.tiles() * plan.tokens() * 4; }
+  size_t weightCount() const {
+    return plan.tiles() * (4 * plan.units() + 2 * plan.scalesPerStep());
+  }
+  Value nextSlot(Value slot);
+
+  const MmaPackedPlan &plan;
+  TileEvaluator &evaluator;
+  ValueBuilder &b;
+  Type element;
+  FragmentCodes codes;
+  Value shared, thread, lane, warpK, warpN;
+  /// K, steps over it, warps' steps, units and tiles of 16 columns.
+  Value K, steps, warpSteps, units, tiles;
+  /// This lane's place in the first unit and in the first row of scales, and
+  /// the bytes from one to the next.
+  Value codesAt, scalesAt, unitPitch, groupPitch;
+  /// The bytes from a warp's first tile to each; null where t * 512 is it.
+  Values tileOffsets;
+  /// Rows of x in this block.
+  Value rows;
+  /// This thread's piece of a row of x in a step, 8 elements each; and for each
+  /// of its rows: whether there is one, its address, its place in a stage.
+  Value piece;
+  Values xRow, xInside, xAddress, xPlace;
+};
+
+PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
+                             TileEvaluator &evaluator, Value thread,
+                             Value shared)
+    : plan(plan), evaluator(evaluator), b(evaluator.builder()),
+      element(cast<TileType>(plan.product.dot->getOperand(0).getType())
+                  .getElementType()),
+      codes(b, plan.bits, element), shared(shared), thread(thread) {}
+
+SmallVector<Value> PackedBuilder::branch(Value condition, ValueRange otherwise,
+                                         function_ref<Values()> body) {
+  auto choice = b.create<scf::IfOp>(otherwise.getTypes(), condition,
+                                    /*withElseRegion=*/true);
+  b.inBlock(choice.thenBlock(), [&] {
+    Values values = body();
+    b.create<scf::YieldOp>(values);
+  });
+  b.inBlock(choice.elseBlock(), [&] { b.create<scf::YieldOp>(otherwise); });
+  return Values(choice.getResults());
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+/// `condition ? the words at pointer + offset : before`. The load stays where
+/// it is built: it is there to be in flight, and LLVM would move it to its use.
+/// It is predicated rather than branched around, so that its results take the
+/// registers of `before`; a copy at the end of a branch would wait for it.
+/// Weights are read once, and L1 does not keep them.
+SmallVector<Value> PackedBuilder::loadStreamed(Value condition, Value pointer,
+                                               int64_t offset,
+                                               ValueRange before) {
+  size_t words = before.size();
+  SmallVector<Type> types(words, b.op().getI32Type());
+  Type result = LLVM::LLVMStructType::getLiteral(element.getContext(), types);
+  std::string list, outputs, ties;
+  for (size_t i = 0; i < words; ++i) {
+    list += (i ? ", $" : "$") + std::to_string(i);
+    outputs += "=r,";
+    ties += "," + std::to_string(i);
+  }
+  std::string text = "@$" + std::to_string(words + 1) + " ld.global.nc" +
+                     (words == 4 ? ".L1::no_allocate" : "") + ".v" +
+                     std::to_string(words) + ".u32 {" + list + "}, [$" +
+                     std::to_string(words) + "+" + std::to_string(offset) +
+                     "];";
+  Values operands = {pointer, condition};
+  llvm::append_range(operands, before);
+  auto loaded = b.create<LLVM::InlineAsmOp>(
+      result, operands, text, outputs + "l,b" + ties,
+      /*has_side_effects=*/true, /*is_align_stack=*/false,
+      LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(),
+      ArrayAttr());
+  Values values;
+  for (size_t i = 0; i < words; ++i)
+    values.push_back(b.create<LLVM::ExtractValueOp>(loaded.getRes(),
+                                                    static_cast<int64_t>(i)));
+  return values;
+}
+
+/// The words of this warp's rows of `step`, unit by unit and tile by tile, then
+/// its scales and zero points; `before` where there are no such rows.
+SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
+  Value warpStep = add(mul(step, b.i32(plan.warpsK())), warpK);
+  Value there = less(warpStep, warpSteps);
+  Values loaded;
+  auto load = [&](Value row, int64_t tile, int64_t tileBytes, size_t words) {
+    Value from = row;
+    int64_t offset = tile * tileBytes;
+    if (!plan.wholeN) {
+      from = at(row, mul(tileOffsets[tile], i64(tileBytes)));
+      offset = 0;
+    }
+    llvm::append_range(
+        loaded,
+        loadStreamed(there, from, offset, before.slice(loaded.size(), words)));
+  };
+  for (int64_t u = 0; u < plan.units(); ++u) {
+    Value unit = add(mul(warpStep, b.i32(plan.units())), b.i32(u));
+    // Beyond K x is 0, and any codes will do.
+    if (!plan.wholeSteps)
+      unit = b.make<arith::MinUIOp>(unit, add(units, b.i32(-1)));
+    Value row = at(codesAt, mul(wide(unit), unitPitch));
+    for (int64_t t = 0; t < plan.tiles(); ++t)
+      load(row, t, 512, 4);
+  }
+  for (int64_t s = 0; s < plan.scalesPerStep(); ++s) {
+    Value group;
+    if (plan.groupRows % MmaPackedPlan::warpRows == 0)
+      group = div(warpStep, plan.groupRows / MmaPackedPlan::warpRows);
+    else
+      group = div(add(mul(warpStep, b.i32(MmaPackedPlan::warpRows)),
+                      b.i32(s * plan.stepsPerScale() * 16)),
+                  plan.groupRows);
+    if (!plan.wholeSteps && plan.scalesPerStep() > 1) {
+      auto scales = cast<MatrixType>(plan.scales.getType());
+      Value last =
+          add(narrow(evaluator.sizeValue(scales.getShape()[0])), b.i32(-1));
+      group = b.make<arith::MinUIOp>(group, last);
+    }
+    Value row = at(scalesAt, mul(wide(group), groupPitch));
+    for (int64_t t = 0; t < plan.tiles(); ++t)
+      load(row, t, 64, 2);
+  }
+  return loaded;
+}
+
+//===----------------------------------------------------------------------===//
+// Activations
+//===----------------------------------------------------------------------===//
+
+/// This thread's elements of x for `step`, converted, one vector of 8 a row.
+/// Rows are read in the order in which W's were before they were packed.
+SmallVector<Value> PackedBuilder::gatherX(Value step) {
+  Type xType = cast<MatrixType>(plan.x.getType()).getElementType();
+  Value first = add(mul(step, b.i32(plan.blockK)), mul(piece, b.i32(8)));
+  Value zero = b.splat(element, 0);
+  SmallVector<Values> elements(xRow.size());
+  for (int64_t j = 0; j < 8; ++j) {
+    Value k = add(first, b.i32(j));
+    Value inside = less(k, K);
+    k = b.make<arith::SelectOp>(inside, k, b.i32(0));
+    if (plan.permutation) {
+      Value address = evaluator.matrix(plan.permutation).address;
+      Type word = b.op().getI32Type();
+      k = b.make<LLVM::LoadOp>(
+          word,
+          Value(b.make<LLVM::GEPOp>(address.getType(), word, address,
+                                    ArrayRef<LLVM::GEPArg>{wide(k)})),
+          /*alignment=*/4);
+    }
+    for (auto [r, row] : llvm::enumerate(xAddress)) {
+      Value place = b.make<LLVM::GEPOp>(row.getType(), xType, row,
+                                        ArrayRef<LLVM::GEPArg>{wide(k)});
+      Value value =
+          b.make<LLVM::LoadOp>(xType, place, xType.getIntOrFloatBitWidth() / 8);
+      elements[r].push_back(b.make<arith::SelectOp>(
+          inside, evaluator.convert(value, element), zero));
+    }
+  }
+  Values vectors;
+  for (Values &each : elements)
+    vectors.push_back(
+        b.make<vector::FromElementsOp>(VectorType::get({8}, element), each));
+  return vectors;
+}
+
+/// Begins to bring x of `step` into the stage at `slot`: by copies that run on
+/// their own, or into the registers that are returned for placeX.
+FailureOr<SmallVector<Value>> PackedBuilder::fetchX(Value step, Value slot) {
+  if (!plan.copiesX) {
+    Values zeros(xRow.size(), b.splat(VectorType::get({8}, element), 0));
+    return branch(less(step, steps), zeros, [&] { return gatherX(step); });
+  }
+  Value k = add(mul(step, b.i32(plan.blockK)), mul(piece, b.i32(8)));
+  Value insideK = less(k, K);
+  Value bytes = wide(mul(step, b.i32(plan.blockK * 2)));
+  for (auto [r, inside] : llvm::enumerate(xInside)) {
+    // Rows beyond the last may hold anything: each row of x has sums of its
+    // own. Columns beyond K are multiplied, and must be 0.
+    Value copied = plan.wholeSteps ? both(inside, insideK) : inside;
+    auto guard = b.create<scf::IfOp>(copied, /*withElseRegion=*/false);
+    b.inBlock(guard.thenBlock(), [&, r = r] {
+      Value from = at(xAddress[r], bytes), size;
+      if (!plan.wholeSteps) {
+        from = b.make<arith::SelectOp>(insideK, from, xAddress[r]);
+        size = b.make<arith::SelectOp>(insideK, b.i32(16), b.i32(0));
+      }
+      b.create<NVVM::CpAsyncOp>(at(shared, add(slot, xPlace[r])), from, 16,
+                                NVVM::LoadCacheModifierKind::CG, size);
+    });
+  }
+  b.create<NVVM::CpAsyncCommitGroupOp>();
+  return Values();
+}
+
+void PackedBuilder::placeX(ValueRange values, Value slot) {
+  for (auto [r, value] : llvm::enumerate(values)) {
+    auto guard = b.create<scf::IfOp>(xInside[r], /*withElseRegion=*/false);
+    b.inBlock(guard.thenBlock(), [&, r = r, value = value] {
+      b.create<LLVM::StoreOp>(value, at(shared, add(slot, xPlace[r])), 16);
+    });
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+/// Four sums each: `fragment` times the two registers of x for each 8 rows.
+SmallVector<Value> PackedBuilder::multiply(ValueRange sums,
+                                           ArrayRef<Value> fragment,
+                                           ArrayRef<Value> right) {
+  MLIRContext *context = element.getContext();
+  Type f32 = b.op().getF32Type();
+  Type result = LLVM::LLVMStructType::getLiteral(context, {f32, f32, f32, f32});
+  NVVM::MMATypes type =
+      element.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
+  // The operation takes pairs of f16 as vectors and pairs of bf16 as words.
+  auto asOperand = [&](Value value) -> Value {
+    Type wanted = element.isF16() ? Type(VectorType::get({2}, element))
+                                  : Type(b.op().getI32Type());
+    return value.getType() == wanted
+               ? value
+               : Value(b.make<LLVM::BitcastOp>(wanted, value));
+  };
+  Values left = llvm::map_to_vector(fragment, asOperand), next;
+  for (int64_t m = 0; m < plan.tokens(); ++m) {
+    Values x = {asOperand(right[2 * m]), asOperand(right[2 * m + 1])};
+    auto product = b.create<NVVM::MmaOp>(
+        result, left, x, sums.slice(4 * m, 4), ArrayRef<int64_t>{16, 8, 16},
+        std::nullopt, std::nullopt, std::array<NVVM::MMATypes, 2>{type, type},
+        std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
+                                       NVVM::MMALayout::col});
+    for (int64_t i = 0; i < 4; ++i)
+      next.push_back(b.create<LLVM::ExtractValueOp>(product.getRes(), i));
+  }
+  return next;
+}
+
+/// `sums` plus the product of one step: `weights` in registers, x at `slot`.
+SmallVector<Value> PackedBuilder::compute(ValueRange sums, ValueRange weights,
+                                          Value slot) {
+  MLIRContext *context = element.getContext();
+  Type i32 = b.op().getI32Type();
+  Type four = LLVM::LLVMStructType::getLiteral(context, {i32, i32, i32, i32});
+  Values result(sums);
+  size_t perTile = plan.tokens() * 4;
+  Values zeros(perTile, b.splat(b.op().getF32Type(), 0));
+  SmallVector<Values> partial(plan.tiles(), zeros);
+  int64_t stepsPerUnit = plan.unitRows() / 16;
+  ValueRange scales = weights.drop_front(plan.tiles() * plan.units() * 4);
+
+  // ldmatrix: lane l names row l % 8 of x of matrix l / 8. The 16 bytes of
+  // column chunk c of a row lie at chunk c ^ row % 8, so that eight rows are
+  // in different banks.
+  Value row = rem(lane, 8), matrix = div(lane, 8);
+  Value chunk = b.make<arith::XOrIOp>(matrix, row);
+  Value place = add(mul(row, b.i32(128)), mul(chunk, b.i32(16)));
+  Value base = add(add(slot, place), mul(warpK, b.i32(2 * plan.blockM * 128)));
+  Value other = b.make<arith::XOrIOp>(place, b.i32(64));
+  Value otherBase =
+      add(add(slot, other), mul(warpK, b.i32(2 * plan.blockM * 128)));
+
+  for (int64_t pairStep = 0; pairStep < 4; ++pairStep) {
+    // x of two steps of 16: for each 8 rows two registers a step.
+    Values right[2];
+    for (int64_t m = 0; m < plan.tokens(); ++m) {
+      Value from = at(shared, pairStep % 2 ? otherBase : base);
+      from = at(from, b.i32(pairStep / 2 * plan.blockM * 128 + m * 1024));
+      auto loaded = b.create<NVVM::LdMatrixOp>(
+          four, from, /*num=*/4, NVVM::MMALayout::row,
+          NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
+          NVVM::LdStMatrixEltType::B16);
+      for (int64_t i = 0; i < 4; ++i)
+        right[i / 2].push_back(
+            b.create<LLVM::ExtractValueOp>(loaded.getRes(), i));
+    }
+    for (int64_t half = 0; half < 2; ++half) {
+      int64_t k = pairStep * 2 + half;
+      int64_t s = k / plan.stepsPerScale();
+      bool last = (k + 1) % plan.stepsPerScale() == 0;
+      for (int64_t t = 0; t < plan.tiles(); ++t) {
+        int64_t unit = k / stepsPerUnit;
+        Values words(weights.slice((unit * plan.tiles() + t) * 4, 4));
+        ValueRange group = scales.slice((s * plan.tiles() + t) * 2, 2);
+        FragmentCodes::Group scale = {group[0], group[1]};
+        SmallVector<Value, 4> fragment = codes.fragment(
+            words, k % stepsPerUnit, scale, /*scaled=*/!plan.scalesSums());
+        auto total = MutableArrayRef(result).slice(t * perTile, perTile);
+        if (!plan.scalesSums()) {
+          llvm::copy(multiply(ValueRange(total), fragment, right[half]),
+                     total.begin());
+          continue;
+        }
+        partial[t] = multiply(partial[t], fragment, right[half]);
+        if (!last)
+          continue;
+        for (size_t i = 0; i < perTile; ++i)
+          total[i] = b.make<math::FmaOp>(
+              partial[t][i], codes.scaleAsFloat(scale, i % 4 >= 2), total[i]);
+        partial[t] = zeros;
+      }
+    }
+  }
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// The loop
+//===----------------------------------------------------------------------===//
+
+Value PackedBuilder::nextSlot(Value slot) {
+  Value next = add(slot, b.i32(plan.stageBytes()));
+  Value end = b.i32(plan.options.stages * plan.stageBytes());
+  return b.make<arith::SelectOp>(less(next, end), next, b.i32(0));
+}
+
+/// One step. What is carried: the sums, the weights of each step ahead (this
+/// one's are number `prefetched`), the slot of x.
+FailureOr<SmallVector<Value>>
+PackedBuilder::step(Value step, int64_t prefetched, ValueRange carried) {
+  Value slot = carried.back();
+  if (plan.copiesX)
+    b.create<NVVM::CpAsyncWaitGroupOp>(plan.options.stages - 2);
+  b.create<NVVM::Barrier0Op>();
+  // The slot before this one was read in the step before.
+  Value filled = b.make<arith::SelectOp>(
+      b.make<arith::CmpIOp>(arith::CmpIPredicate::eq, slot, b.i32(0)),
+      b.i32((plan.options.stages - 1) * plan.stageBytes()),
+      add(slot, b.i32(-plan.stageBytes())));
+  FailureOr<Values> x =
+      fetchX(add(step, b.i32(plan.options.stages - 1)), filled);
+  if (failed(x))
+    return failure();
+  ValueRange sums = carried.take_front(sumCount());
+  ValueRange weights =
+      carried.slice(sumCount() + prefetched * weightCount(), weightCount());
+  auto multiplied = [&] { return compute(sums, weights, slot); };
+  Values next;
+  if (plan.wholeK)
+    next = multiplied();
+  else {
+    Value warpStep = add(mul(step, b.i32(plan.warpsK())), warpK);
+    next = branch(less(warpStep, warpSteps), sums, multiplied);
+  }
+  placeX(*x, filled);
+  for (int64_t d = 0; d < plan.options.prefetch; ++d) {
+    ValueRange held =
+        carried.slice(sumCount() + d * weightCount(), weightCount());
+    llvm::append_range(
+        next, d == prefetched
+                  ? loadWeights(add(step, b.i32(plan.options.prefetch)), held)
+                  : Values(held));
+  }
+  next.push_back(nextSlot(slot));
+  return next;
+}
+
+LogicalResult PackedBuilder::build() {
+  StoreOp store = plan.product.store;
+  FailureOr<Value> mBlock = evaluator.scalar(store.getCoordinates()[0]),
+                   nBlock = evaluator.scalar(store.getCoordinates()[1]);
+  FailureOr<Value> rowsInside = evaluator.extentInside(store, 0);
+  if (failed(mBlock) || failed(nBlock) || failed(rowsInside))
+    return failure();
+  rows = narrow(*rowsInside);
+  lane = rem(thread, 32);
+  Value warp = div(thread, 32);
+  warpK = rem(warp, plan.warpsK());
+  warpN = div(warp, plan.warpsK());
+  auto xMatrix = cast<MatrixType>(plan.x.getType());
+  K = narrow(evaluator.sizeValue(xMatrix.getShape()[1]));
+  Value N =
+      narrow(evaluator.sizeValue(store.getMatrix().getType().getShape()[1]));
+  steps = ceilDiv(K, plan.blockK);
+  warpSteps = ceilDiv(K, MmaPackedPlan::warpRows);
+  units = ceilDiv(K, plan.unitRows());
+  tiles = ceilDiv(N, MmaPackedPlan::tileColumns);
+
+  Value tile =
+      add(mul(narrow(*nBlock), b.i32(plan.blockN / MmaPackedPlan::tileColumns)),
+          mul(warpN, b.i32(plan.tiles())));
+  unitPitch = mul(wide(tiles), i64(512));
+  groupPitch = mul(wide(tiles), i64(64));
+  codesAt = at(evaluator.matrix(plan.codes).address,
+               add(mul(wide(tile), i64(512)), wide(mul(lane, b.i32(16)))));
+  scalesAt =
+      at(evaluator.matrix(plan.scales).address,
+         add(mul(wide(tile), i64(64)), wide(mul(div(lane, 4), b.i32(8)))));
+  if (!plan.wholeN)
+    for (int64_t t = 0; t < plan.tiles(); ++t) {
+      // Tiles beyond the last repeat it; they are not stored.
+      Value clamped =
+          b.make<arith::MinSIOp>(add(tile, b.i32(t)), add(tiles, b.i32(-1)));
+      tileOffsets.push_back(wide(b.make<arith::SubIOp>(clamped, tile)));
+    }
+
+  // The threads of a pass over x's rows take all pieces of 2 warpsN rows.
+  int64_t pieces = plan.blockK / 8, rowsAPass = plan.threads() / pieces;
+  piece = rem(thread, pieces);
+  const TileEvaluator::Matrix &x = evaluator.matrix(plan.x);
+  Type xType = xMatrix.getElementType();
+  Value firstRow = mul(narrow(*mBlock), b.i32(plan.blockM));
+  for (int64_t pass = 0; pass * rowsAPass < plan.blockM; ++pass) {
+    Value row = add(div(thread, pieces), b.i32(pass * rowsAPass));
+    Value inside = less(row, rows);
+    Value held = b.make<arith::SelectOp>(inside, row, b.i32(0));
+    Value elements =
+        mul(wide(add(firstRow, held)),
+            b.make<arith::IndexCastOp>(b.op().getI64Type(), x.rowStride));
+    if (plan.copiesX)
+      elements = add(elements, wide(mul(piece, b.i32(8))));
+    Value swizzled = b.make<arith::XOrIOp>(rem(piece, 8), rem(row, 8));
+    xRow.push_back(row);
+    xInside.push_back(inside);
+    xAddress.push_back(b.make<LLVM::GEPOp>(x.address.getType(), xType,
+                                           x.address,
+                                           ArrayRef<LLVM::GEPArg>{elements}));
+    xPlace.push_back(add(mul(div(piece, 8), b.i32(plan.blockM * 128)),
+                         add(mul(row, b.i32(128)), mul(swizzled, b.i32(16)))));
+  }
+
+  if (plan.options.overlap)
+    b.create<NVVM::GriddepcontrolOp>(
+        NVVM::GridDepActionKind::launch_dependents);
+  Values carried(sumCount(), b.splat(b.op().getF32Type(), 0));
+  for (int64_t d = 0; d < plan.options.prefetch; ++d)
+    llvm::append_range(carried,
+                       loadWeights(b.i32(d), Values(weightCount(), b.i32(0))));
+  // x is what the kernel before may have written; weights are not.
+  if (plan.options.overlap)
+    b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
+  for (int64_t s = 0; s + 1 < plan.options.stages; ++s) {
+    Value slot = b.i32(s * plan.stageBytes());
+    FailureOr<Values> x = fetchX(b.i32(s), slot);
+    if (failed(x))
+      return failure();
+    placeX(*x, slot);
+  }
+  carried.push_back(b.i32(0));
+
+  int64_t ahead = plan.options.prefetch;
+  auto loop = b.create<scf::ForOp>(b.i32(0), steps, b.i32(ahead), carried);
+  if (!loop.getBody()->empty())
+    loop.getBody()->back().erase();
+  LogicalResult result = success();
+  b.inBlock(loop.getBody(), [&] {
+    Values next(loop.getRegionIterArgs());
+    for (int64_t d = 0; d < ahead && succeeded(result); ++d) {
+      Value number = add(loop.getInductionVar(), b.i32(d));
+      auto run = [&] {
+        FailureOr<Values> after = step(number, d, next);
+        result = failed(after) ? failure() : result;
+        return failed(after) ? next : *after;
+      };
+      next = d == 0 ? run() : branch(less(number, steps), next, run);
+    }
+    b.create<scf::YieldOp>(next);
+  });
+  if (failed(result))
+    return failure();
+  return writeBack(loop.getResults().take_front(sumCount()));
+}
+
+//===----------------------------------------------------------------------===//
+// After the loop
+//===----------------------------------------------------------------------===//
+
+LogicalResult PackedBuilder::writeBack(ValueRange sums) {
+  scf::ForOp loop = plan.product.loop;
+  StoreOp store = plan.product.store;
+  Type f32 = b.op().getF32Type();
+  // The sums take the place of x.
+  if (plan.copiesX)
+    b.create<NVVM::CpAsyncWaitGroupOp>(0);
+  b.create<NVVM::Barrier0Op>();
+  Value column = add(mul(warpN, b.i32(plan.tiles() * 16)), div(lane, 4));
+  Value row = add(mul(warpK, b.i32(plan.blockM)), mul(rem(lane, 4), b.i32(2)));
+  Value base =
+      at(shared, mul(add(mul(row, b.i32(plan.sumPitch())), column), b.i32(4)));
+  for (int64_t t = 0, n = 0; t < plan.tiles(); ++t)
+    for (int64_t m = 0; m < plan.tokens(); ++m)
+      for (int64_t i = 0; i < 4; ++i, ++n) {
+        int64_t place = (m * 8 + i % 2) * plan.sumPitch() + t * 16 + i / 2 * 8;
+        b.create<LLVM::StoreOp>(sums[n], at(base, b.i32(place * 4)), 4);
+      }
+  b.create<NVVM::Barrier0Op>();
+
+  int lanes = evaluator.usableLanes(store, 4);
+  int64_t perRow = plan.blockN / lanes;
+  LogicalResult result = success();
+  Value end = mul(rows, b.i32(perRow));
+  auto elements = b.create<scf::ForOp>(thread, end, b.i32(plan.threads()));
+  b.inBlock(elements.getBody(), [&] {
+    Position each = Position::of(asIndex(elements.getInductionVar()), 1,
+                                 plan.blockM * perRow);
+    Position down = each.dividedBy(b, perRow);
+    Position across = each.remainder(b, perRow).times(lanes);
+    auto source = [&](TileEvaluator::Positions r, TileEvaluator::Positions c,
+                      int l) -> FailureOr<TileEvaluator::Elements> {
+      FailureOr<TileEvaluator::Elements> totals =
+          evaluator.evaluate(loop.getInitArgs()[0], r, c, l);
+      if (failed(totals))
+        return failure();
+      auto total = totals->begin();
+      for (const Position &atRow : r)
+        for (const Position &atColumn : c) {
+          Position place = atRow.times(plan.sumPitch() * 4) + atColumn.times(4);
+          Value from = at(shared, narrow(place.materialise(b)));
+          for (int64_t k = 0; k < plan.warpsK(); ++k) {
+            Value part = b.create<LLVM::LoadOp>(
+                l == 1 ? f32 : Type(VectorType::get({l}, f32)),
+                at(from, b.i32(k * plan.blockM * plan.sumPitch() * 4)), 4 * l);
+            *total = b.make<arith::AddFOp>(*total, part);
+          }
+          ++total;
+        }
+      return *totals;
+    };
+    evaluator.bind(loop.getResult(0), source);
+    result = evaluator.store(store, down, across, lanes);
+    evaluator.unbind(loop.getResult(0));
+  });
+  return result;
+}
+
+} // namespace
+
+LogicalResult nibble::scheduleMmaPacked(KernelOp kernel,
+                                        const MmaPackedOptions &options) {
+  if (failed(checkSchedulable(kernel, /*packed=*/true)))
+    return failure();
+  MmaPackedPlan plan;
+  if (auto refusal = planMmaPacked(kernel, options, plan))
+    return emitRefusal("mma_packed", *refusal);
+  EvaluatorOptions evaluatorOptions;
+  evaluatorOptions.addressSpace = 1;
+  return buildGpuFunction(
+      kernel, "mma_packed", plan.threads(), plan.sharedBytes(),
+      evaluatorOptions, [&](GpuBody &body) {
+        if (options.overlap)
+          body.function->setAttr(overlapAttrName,
+                                 UnitAttr::get(kernel.getContext()));
+        return PackedBuilder(plan, body.evaluator, body.thread, body.shared)
+            .build();
+      });
+}

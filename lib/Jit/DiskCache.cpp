@@ -1,0 +1,222 @@
+//===- Jit/DiskCache.cpp - Compiled code on disk --------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See DiskCache.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Jit/DiskCache.h"
+#include "Jit/KeyLock.h"
+#include "Support/Digest.h"
+#include "Support/Environment.h"
+#include "Support/Files.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include <chrono>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <thread>
+
+using namespace nibble;
+using namespace llvm;
+
+static constexpr const char *entryEnding = ".entry";
+static constexpr const char *badEnding = ".bad";
+static constexpr StringRef temporaryEnding = ".entry.tmp-";
+
+/// A writer is done with a temporary file long before this.
+static constexpr int64_t deadAge = 60 * 60;
+/// How long a changed entry is kept for whoever wants to look at it.
+static constexpr int64_t badAge = 24 * 60 * 60;
+/// The time of last use is noted this coarsely, in seconds, so that most finds
+/// write nothing.
+static constexpr int64_t useGrain = 10 * 60;
+
+/// What is kept under the name of an older or newer form of entries is never
+/// looked at.
+static std::string versioned(const std::string &folder) {
+  if (folder.empty())
+    return folder;
+  SmallString<128> path(folder);
+  sys::path::append(path, "v1");
+  return path.str().str();
+}
+
+DiskCache::DiskCache(const std::string &folder, uint64_t limit)
+    : folder(versioned(folder)), mostBytes(limit),
+      writtenBytes(limit) /* the first write looks through the folder */ {}
+
+DiskCache &DiskCache::shared() {
+  // Never destroyed: a thread may compile while the process ends.
+  static auto *cache =
+      new DiskCache(environment().cacheFolder, environment().cacheBytes);
+  return *cache;
+}
+
+std::string DiskCache::pathOf(const std::string &key,
+                              const char *ending) const {
+  SmallString<128> path(folder);
+  sys::path::append(path, key + ending);
+  return path.str().str();
+}
+
+static int64_t ageOf(const sys::fs::basic_file_status &status) {
+  using namespace std::chrono;
+  return duration_cast<seconds>(system_clock::now() -
+                                status.getLastModificationTime())
+      .count();
+}
+
+Result<CacheEntry> DiskCache::peek(const std::string &key) const {
+  Result<std::string> bytes = readFile(pathOf(key, entryEnding));
+  if (!bytes.ok())
+    return bytes.status();
+  return decodeEntry(key, *bytes);
+}
+
+std::optional<CacheEntry> DiskCache::find(const std::string &key) {
+  if (folder.empty())
+    return std::nullopt;
+  Result<CacheEntry> entry = peek(key);
+  if (!entry.ok()) {
+    ErrorCode code = entry.status().code();
+    if (code == ErrorCode::InvalidFile)
+      setAside(key, entry.status().message());
+    else if (code != ErrorCode::NotFound)
+      log(LogLevel::Debug, entry.status().message());
+    return std::nullopt;
+  }
+  std::string path = pathOf(key, entryEnding);
+  sys::fs::file_status status;
+  if (!sys::fs::status(path, status) && ageOf(status) > useGrain)
+    ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
+  return std::move(*entry);
+}
+
+void DiskCache::setAside(const std::string &key, const std::string &why) {
+  if (folder.empty())
+    return;
+  log(LogLevel::Warning,
+      "cache entry " + pathOf(key, entryEnding) + " is not used: " + why);
+  (void)sys::fs::rename(pathOf(key, entryEnding), pathOf(key, badEnding));
+}
+
+void DiskCache::store(const std::string &key, const CacheEntry &entry) {
+  if (folder.empty() || !writable)
+    return;
+  std::string bytes = encodeEntry(key, entry);
+  if (bytes.size() > mostBytes)
+    return;
+  std::error_code error = sys::fs::create_directories(folder);
+  Status status = error
+                      ? Status(ErrorCode::IoError, "cannot make '" + folder +
+                                                       "': " + error.message())
+                      : installFile(pathOf(key, entryEnding), bytes);
+  if (!status.ok()) {
+    if (writable.exchange(false))
+      log(LogLevel::Warning,
+          "the cache on disk is not written any more: " + status.message());
+    return;
+  }
+  log(LogLevel::Debug, "cache entry " + pathOf(key, entryEnding) + " written");
+  // Looking through the folder at each write would cost more than it saves.
+  if ((writtenBytes += bytes.size()) > mostBytes / 16) {
+    writtenBytes = 0;
+    prune(mostBytes);
+  }
+}
+
+Result<DiskCache::Found>
+DiskCache::findOrMake(const std::string &key,
+                      function_ref<Result<CacheEntry>()> make) {
+  using namespace std::chrono;
+  if (std::optional<CacheEntry> found = find(key))
+    return Found{std::move(*found), false};
+  KeyLock lock;
+  if (!folder.empty() && writable) {
+    (void)sys::fs::create_directories(folder);
+    auto deadline = steady_clock::now() + minutes(1);
+    auto pause = milliseconds(1);
+    while (!lock.take(pathOf("lock", ""), key)) {
+      if (steady_clock::now() > deadline) {
+        log(LogLevel::Warning, "another process makes cache entry " + key +
+                                   " for a minute now; it is made here too");
+        break;
+      }
+      std::this_thread::sleep_for(pause);
+      pause = std::min(2 * pause, milliseconds(16));
+    }
+    // Another may have made it by now.
+    if (std::optional<CacheEntry> found = find(key))
+      return Found{std::move(*found), false};
+  }
+  Result<CacheEntry> entry = make();
+  if (!entry.ok())
+    return entry.status();
+  store(key, *entry);
+  return Found{std::move(*entry), true};
+}
+
+//===----------------------------------------------------------------------===//
+// The folder as a whole
+//===----------------------------------------------------------------------===//
+
+std::vector<DiskCache::File> DiskCache::list() const {
+  std::vector<File> files;
+  std::error_code error;
+  for (sys::fs::directory_iterator each(folder, error), end;
+       !error && each != end; each.increment(error)) {
+    StringRef name = sys::path::filename(each->path());
+    std::string key = name.take_front(digestLength).str();
+    StringRef ending = name.drop_front(key.size());
+    ErrorOr<sys::fs::basic_file_status> status = each->status();
+    if (!isDigest(key) || !status ||
+        status->type() != sys::fs::file_type::regular_file)
+      continue;
+    File file = {File::Entry, each->path(), key, status->getSize(),
+                 ageOf(*status)};
+    if (ending == badEnding)
+      file.kind = File::Bad;
+    else if (ending.starts_with(temporaryEnding))
+      file.kind = File::Temporary;
+    else if (ending != entryEnding)
+      continue;
+    files.push_back(std::move(file));
+  }
+  llvm::sort(files, [](const File &a, const File &b) {
+    return std::tie(a.age, a.path) < std::tie(b.age, b.path);
+  });
+  return files;
+}
+
+DiskCache::Removed
+DiskCache::removeIf(function_ref<bool(const File &file)> dead) {
+  Removed removed;
+  for (const File &file : list())
+    if (dead(file) && !sys::fs::remove(file.path)) {
+      ++removed.files;
+      removed.bytes += file.bytes;
+    }
+  return removed;
+}
+
+DiskCache::Removed DiskCache::prune(uint64_t most) {
+  uint64_t seen = 0;
+  Removed removed = removeIf([&](const File &file) {
+    seen += file.bytes;
+    return file.kind == File::Temporary ? file.age > deadAge
+           : file.kind == File::Bad     ? file.age > badAge
+                                        : seen > most;
+  });
+  if (removed.files)
+    log(LogLevel::Debug, "removed " + Twine(removed.files) +
+                             " files of the cache, " + Twine(removed.bytes) +
+                             " bytes");
+  return removed;
+}
+
+DiskCache::Removed DiskCache::clear() {
+  return removeIf([](const File &) { return true; });
+}

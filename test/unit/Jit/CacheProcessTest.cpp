@@ -1,0 +1,230 @@
+//===- CacheProcessTest.cpp - The cache among processes -------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Starts processes that share a cache, all at once, and kills them, cuts their
+// disk, changes their files. NIBBLE_TEST_ROUNDS repeats the rounds that depend
+// on chance more often.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Jit/DiskCache.h"
+#include "Support/Files.h"
+#include "TestFolder.h"
+#include "llvm/Support/FileSystem.h"
+#include <chrono>
+#include <csignal>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <random>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace nibble;
+using namespace nibble::test;
+
+namespace {
+
+constexpr int kernelCount = 3;
+
+int rounds(int ordinary) {
+  const char *given = std::getenv("NIBBLE_TEST_ROUNDS");
+  return given ? std::atoi(given) : ordinary;
+}
+
+/// One cache-worker, with `variables` as its whole environment.
+class Worker {
+public:
+  Worker(const std::string &log, std::vector<std::string> variables,
+         rlim_t mostFileBytes = RLIM_INFINITY)
+      : log(log) {
+    std::string count = std::to_string(kernelCount);
+    std::vector<char *> environment;
+    for (std::string &each : variables)
+      environment.push_back(each.data());
+    environment.push_back(nullptr);
+    char *arguments[] = {const_cast<char *>("cache-worker"), count.data(),
+                         nullptr};
+    process = fork();
+    if (process != 0)
+      return;
+    int out = open((log + ".out").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int err = open((log + ".err").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    rlimit limit = {mostFileBytes, mostFileBytes};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    execve(NIBBLE_CACHE_WORKER, arguments, environment.data());
+    _exit(127);
+  }
+
+  void kill() const { ::kill(process, SIGKILL); }
+
+  /// Waits for its end; true if it got all kernels right.
+  bool wait() {
+    int status = 0;
+    waitpid(process, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+
+  /// Where its kernels came from, in order.
+  std::vector<std::string> origins() const {
+    std::istringstream lines(*readFile(log + ".out"));
+    std::vector<std::string> all;
+    for (std::string origin, time; lines >> origin >> time;)
+      all.push_back(origin);
+    return all;
+  }
+  /// From asking for the first kernel to its result.
+  double firstMilliseconds() const {
+    std::istringstream line(*readFile(log + ".out"));
+    std::string origin;
+    double time = 1e9;
+    line >> origin >> time;
+    return time;
+  }
+  std::string errors() const { return *readFile(log + ".err"); }
+
+private:
+  std::string log;
+  pid_t process;
+};
+
+std::vector<std::string> cacheIn(const TestFolder &folder) {
+  return {"NIBBLE_CACHE_DIR=" + folder / "cache"};
+}
+
+const std::vector<std::string> allCompiled(kernelCount, "compiled");
+const std::vector<std::string> allCached(kernelCount, "cache");
+
+TEST(CacheProcess, TheSecondProcessCompilesNothing) {
+  TestFolder folder;
+  for (const auto &expected : {allCompiled, allCached, allCached}) {
+    Worker worker(folder / "w", cacheIn(folder));
+    EXPECT_TRUE(worker.wait()) << worker.errors();
+    EXPECT_EQ(worker.origins(), expected);
+    EXPECT_EQ(worker.errors(), "");
+  }
+}
+
+// A process that finds its kernels has no use for MLIR or LLVM's optimiser, and
+// must not pay for starting them.
+TEST(CacheProcess, TheFirstResultIsThereInTenMilliseconds) {
+  TestFolder folder;
+  ASSERT_TRUE(Worker(folder / "w", cacheIn(folder)).wait());
+  double best = 1e9;
+  for (int i = 0; i < 10; ++i) {
+    Worker worker(folder / "w", cacheIn(folder));
+    EXPECT_TRUE(worker.wait()) << worker.errors();
+    EXPECT_EQ(worker.origins(), allCached);
+    best = std::min(best, worker.firstMilliseconds());
+  }
+  RecordProperty("milliseconds", std::to_string(best));
+  EXPECT_LT(best, 10);
+}
+
+TEST(CacheProcess, SixteenAtOnceCompileEachKernelOnce) {
+  for (int round = 0; round < rounds(3); ++round) {
+    TestFolder folder;
+    std::vector<Worker> workers;
+    for (int i = 0; i < 16; ++i)
+      workers.emplace_back(folder / ("w" + std::to_string(i)), cacheIn(folder));
+    int compiled = 0;
+    for (Worker &worker : workers) {
+      EXPECT_TRUE(worker.wait()) << worker.errors();
+      EXPECT_EQ(worker.errors(), "");
+      for (const std::string &origin : worker.origins())
+        compiled += origin == "compiled";
+    }
+    EXPECT_EQ(compiled, kernelCount);
+  }
+}
+
+TEST(CacheProcess, KilledAtAnyPoint) {
+  std::mt19937 random(std::random_device{}());
+  TestFolder folder;
+  for (int round = 0; round < rounds(12); ++round) {
+    Worker worker(folder / "w", cacheIn(folder));
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 120));
+    worker.kill();
+    worker.wait();
+    DiskCache cache(folder / "cache", 1 << 30);
+    for (const DiskCache::File &file : cache.list()) {
+      EXPECT_NE(file.kind, DiskCache::File::Bad);
+      if (file.kind == DiskCache::File::Entry) {
+        EXPECT_TRUE(cache.find(file.key)) << file.path;
+      }
+    }
+    if (random() % 2)
+      cache.clear();
+  }
+  Worker last(folder / "w", cacheIn(folder));
+  EXPECT_TRUE(last.wait()) << last.errors();
+  EXPECT_EQ(last.errors(), "");
+}
+
+TEST(CacheProcess, ChangedFilesAreMadeAnew) {
+  std::mt19937 random(std::random_device{}());
+  TestFolder folder;
+  for (int round = 0; round < rounds(6); ++round) {
+    Worker first(folder / "w", cacheIn(folder));
+    EXPECT_TRUE(first.wait()) << first.errors();
+    DiskCache cache(folder / "cache", 1 << 30);
+    std::vector<std::string> expected;
+    int changed = 0;
+    for (const DiskCache::File &file : cache.list()) {
+      if (file.kind != DiskCache::File::Entry || random() % 2)
+        continue;
+      std::string bytes = *readFile(file.path);
+      if (random() % 2)
+        bytes.resize(random() % bytes.size());
+      else
+        bytes[random() % bytes.size()] ^= static_cast<char>(1 << random() % 8);
+      ASSERT_TRUE(writeFile(file.path, {bytes}).ok());
+      ++changed;
+    }
+    Worker second(folder / "w", cacheIn(folder));
+    EXPECT_TRUE(second.wait()) << second.errors();
+    int compiled = 0;
+    for (const std::string &origin : second.origins())
+      compiled += origin == "compiled";
+    EXPECT_EQ(compiled, changed);
+    std::string said = second.errors();
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), changed) << said;
+  }
+}
+
+TEST(CacheProcess, FullDisksAndNoHome) {
+  TestFolder folder;
+  // A file may have fewer bytes than an entry has, as on a full disk.
+  Worker full(folder / "w", cacheIn(folder), 1000);
+  EXPECT_TRUE(full.wait()) << full.errors();
+  EXPECT_EQ(full.origins(), allCompiled);
+  std::string said = full.errors();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  EXPECT_NE(said.find("the cache on disk is not written any more"),
+            std::string::npos)
+      << said;
+  EXPECT_TRUE(DiskCache(folder / "cache", 1 << 30).list().empty());
+
+  Worker homeless(folder / "w", {});
+  EXPECT_TRUE(homeless.wait());
+  EXPECT_EQ(homeless.origins(), allCompiled);
+  EXPECT_EQ(homeless.errors(), "");
+
+  Worker nowhere(folder / "w", {"HOME=/proc/none"});
+  EXPECT_TRUE(nowhere.wait());
+  EXPECT_EQ(nowhere.origins(), allCompiled);
+  said = nowhere.errors();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+
+  Worker off(folder / "w", {"HOME=" + folder.path(), "NIBBLE_CACHE=off"});
+  EXPECT_TRUE(off.wait());
+  EXPECT_EQ(off.errors(), "");
+  EXPECT_FALSE(llvm::sys::fs::exists(folder / ".cache"));
+}
+
+} // namespace

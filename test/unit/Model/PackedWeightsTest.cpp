@@ -1,0 +1,144 @@
+//===- PackedWeightsTest.cpp - Packed layers against the layout -----------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Model/PackedWeights.h"
+#include "../API/TestLayer.h"
+#include "Layout/PackedOrder.h"
+#include <gtest/gtest.h>
+
+using namespace nibble;
+using namespace nibble::model;
+using namespace nibble::test;
+using layout::PackedOrder;
+
+namespace {
+
+uint32_t codeOf(const Layer &layer, int64_t k, int64_t n) {
+  int64_t P = 32 / layer.bits;
+  auto word =
+      static_cast<uint32_t>(layer.qweight[k / P * layer.outFeatures + n]);
+  return word >> layer.bits * (k % P) & ((1u << layer.bits) - 1);
+}
+
+/// Expects `packed` to hold W[k, n] = `code(k, n)` where the layout says, and
+/// nothing else.
+template <typename F>
+void expectCodes(const PackedWeights &packed, const Layer &layer, F code) {
+  PackedOrder order(layer.bits);
+  std::vector<int32_t> expected(order.packedRows(layer.inFeatures) *
+                                order.packedColumns(layer.outFeatures));
+  for (int64_t k = 0; k < layer.inFeatures; ++k)
+    for (int64_t n = 0; n < layer.outFeatures; ++n) {
+      PackedOrder::Place place = order.placeOf(k, n);
+      expected[place.row * order.packedColumns(layer.outFeatures) +
+               place.column] |= static_cast<int32_t>(code(k, n) << place.bit);
+    }
+  EXPECT_EQ(packed.codes, expected);
+}
+
+TEST(PackedWeights, CodesAreWhereTheLayoutSays) {
+  std::mt19937 random(std::random_device{}());
+  for (int bits : {2, 4, 8})
+    for (auto [k, n] : {std::pair(8, 4), {3, 1}, {11, 7}, {1, 1}}) {
+      // In words: from less than a unit to several, and ragged.
+      int64_t P = 32 / bits, K = k * P, N = n * P;
+      Layer layer = randomLayer(random, bits, P, K, N, Groups::InOrder, false);
+      ASSERT_TRUE(checkLayer(layer).ok());
+      Result<PackedWeights> packed = packWeights(layer);
+      ASSERT_TRUE(packed.ok()) << packed.status().message();
+      EXPECT_TRUE(packed->permutation.empty());
+      EXPECT_EQ(packed->groupRows, P);
+      expectCodes(*packed, layer,
+                  [&](int64_t k, int64_t n) { return codeOf(layer, k, n); });
+    }
+}
+
+TEST(PackedWeights, ScalesAndZerosOfATileLieTogether) {
+  std::mt19937 random(std::random_device{}());
+  for (int bits : {2, 4, 8})
+    for (int64_t words : {2, 3, 8}) {
+      int64_t P = 32 / bits, K = 8 * P, N = words * P;
+      Layer layer =
+          randomLayer(random, bits, 2 * P, K, N, Groups::InOrder, false);
+      std::vector<uint16_t> packed = packScalesAndZeros(layer);
+      int64_t tiles = (N + 15) / 16;
+      ASSERT_EQ(static_cast<int64_t>(packed.size()), 4 * tiles * 8 * 4);
+      for (int64_t g = 0; g < 4; ++g)
+        for (int64_t tile = 0; tile < tiles; ++tile)
+          for (int64_t r = 0; r < 8; ++r)
+            for (int64_t half = 0; half < 2; ++half) {
+              int64_t n = 16 * tile + r + 8 * half;
+              const uint16_t *at =
+                  &packed[((g * tiles + tile) * 8 + r) * 4 + half];
+              if (n >= N) {
+                EXPECT_EQ(at[0], 0);
+                EXPECT_EQ(at[2], 0);
+                continue;
+              }
+              EXPECT_EQ(at[0], layer.scales[g * N + n]);
+              auto word =
+                  static_cast<uint32_t>(layer.qzeros[g * (N / P) + n / P]);
+              uint32_t zero = (word >> bits * (n % P)) + 1;
+              EXPECT_EQ(halfToFloat(at[2]),
+                        static_cast<float>(zero % (1u << bits)));
+            }
+    }
+}
+
+TEST(PackedWeights, ActOrderSortsRowsByGroup) {
+  std::mt19937 random(std::random_device{}());
+  for (int bits : {2, 4, 8}) {
+    int64_t P = 32 / bits, K = 20 * P, N = 3 * P, groupSize = 5 * P;
+    Layer layer =
+        randomLayer(random, bits, groupSize, K, N, Groups::Shuffled, false);
+    ASSERT_TRUE(checkLayer(layer).ok());
+    ASSERT_TRUE(layer.actOrder);
+    Result<SortedLayer> sorted = sortRowsByGroup(layer);
+    ASSERT_TRUE(sorted.ok()) << sorted.status().message();
+    ASSERT_TRUE(checkLayer(sorted->layer).ok());
+    EXPECT_FALSE(sorted->layer.actOrder);
+    for (int64_t k = 0; k < K; ++k) {
+      int32_t old = sorted->permutation[k];
+      EXPECT_EQ(layer.gIdx[old], k / groupSize);
+      // Stable, and so a permutation: rows of a group in their old order.
+      if (k % groupSize != 0)
+        EXPECT_LT(sorted->permutation[k - 1], old);
+      for (int64_t n = 0; n < N; ++n)
+        ASSERT_EQ(codeOf(sorted->layer, k, n), codeOf(layer, old, n));
+    }
+    Result<PackedWeights> packed = packWeights(layer);
+    ASSERT_TRUE(packed.ok());
+    EXPECT_EQ(packed->permutation, sorted->permutation);
+    EXPECT_EQ(packed->codes, packWeights(sorted->layer)->codes);
+    EXPECT_EQ(packed->scalesAndZeros, packScalesAndZeros(layer));
+    expectCodes(*packed, layer, [&](int64_t k, int64_t n) {
+      return codeOf(layer, packed->permutation[k], n);
+    });
+  }
+}
+
+TEST(PackedWeights, RefusesUnevenGroupsAndOtherBits) {
+  std::mt19937 random(std::random_device{}());
+  Layer layer = randomLayer(random, 4, 8, 32, 16, Groups::InOrder, false);
+  layer.gIdx[7] = 2;
+  ASSERT_TRUE(checkLayer(layer).ok());
+  Result<PackedWeights> packed = packWeights(layer);
+  ASSERT_FALSE(packed.ok());
+  EXPECT_EQ(packed.status().code(), ErrorCode::Unsupported);
+  EXPECT_EQ(packed.status().message(),
+            "group 0 has 7 rows, not 8; the packed order takes groups of equal "
+            "size");
+  layer.bits = 3;
+  packed = packWeights(layer);
+  ASSERT_FALSE(packed.ok());
+  EXPECT_EQ(packed.status().message(),
+            "there is no packed order for codes of 3 bits; 2, 4 and 8 have "
+            "one");
+  EXPECT_FALSE(sortRowsByGroup(layer).ok());
+}
+
+} // namespace

@@ -1,0 +1,137 @@
+//===- CompileModel.cpp - nibble compile --model --------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Compiles all kernels that a checkpoint's layers need into one file, on a
+// machine with or without a GPU.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CompileModel.h"
+#include "API/AheadOfTime.h"
+#include "Jit/KernelFile.h"
+#include "Jit/KernelRecord.h"
+#include "Jit/KernelStore.h"
+#include "Jit/ThreadPool.h"
+#include "Layers.h"
+#include "Ptxas.h"
+#include "Table.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/raw_ostream.h"
+#include <mutex>
+
+using namespace nibble;
+using namespace nibble::tool;
+using namespace llvm;
+
+/// What the layers of `job` ask for.
+static Result<std::map<std::string, CompileRequest>>
+requestsOf(const ModelJob &job) {
+  Result<model::Checkpoint> checkpoint = model::Checkpoint::open(job.folder);
+  if (!checkpoint.ok())
+    return checkpoint.status();
+  Result<std::vector<std::string>> names = chooseLayers(*checkpoint, job.layer);
+  if (!names.ok())
+    return names.status().withContext(job.folder);
+  std::map<std::string, CompileRequest> all;
+  Progress progress;
+  for (const std::string &name : *names) {
+    progress.show("reading " + name);
+    Result<model::Layer> layer = checkpoint->load(name);
+    if (!layer.ok())
+      return layer.status();
+    for (StringRef typeName : split(job.types, ",")) {
+      Result<DType> type = readType(typeName.str());
+      if (!type.ok())
+        return type.status();
+      for (StringRef target : split(job.targets, ",")) {
+        auto requests = allRequests(*layer, *type, target.str());
+        if (!requests.ok())
+          return requests.status().withContext(name);
+        all.merge(*requests);
+      }
+    }
+  }
+  return all;
+}
+
+namespace {
+/// The entries made so far, by several threads.
+struct Made {
+  std::mutex mutex;
+  std::map<std::string, CacheEntry> entries;
+  size_t kernels = 0, cubins = 0;
+  Status failed;
+};
+} // namespace
+
+/// Compiles one kernel, and assembles it if there is a `ptxas`.
+static Status make(const std::string &key, const CompileRequest &request,
+                   const std::optional<Ptxas> &ptxas, Made &made) {
+  Result<CompiledKernel> kernel = findKernel(DiskCache::shared(), key, request);
+  if (!kernel.ok())
+    return kernel.status().withContext(request.config);
+  std::optional<CacheEntry> cubin;
+  if (ptxas && request.target != "host") {
+    Result<std::string> bytes = ptxas->assemble(kernel->code, kernel->target);
+    if (!bytes.ok())
+      return bytes.status().withContext(request.config);
+    cubin = cubinEntry(*kernel, ptxas->name, std::move(*bytes));
+  }
+  std::lock_guard lock(made.mutex);
+  ++made.kernels;
+  if (cubin) {
+    ++made.cubins;
+    made.entries[cubinKey(kernel->code, kernel->target, "")] =
+        std::move(*cubin);
+  }
+  made.entries[key] = toEntry(std::move(*kernel));
+  return Status();
+}
+
+Status tool::compileModel(const ModelJob &job) {
+  std::optional<Ptxas> ptxas;
+  if (job.ptxas != "none") {
+    Result<std::optional<Ptxas>> found = Ptxas::find(job.ptxas);
+    if (!found.ok())
+      return found.status();
+    ptxas = std::move(*found);
+  }
+  Result<std::map<std::string, CompileRequest>> requests = requestsOf(job);
+  if (!requests.ok())
+    return requests.status();
+  std::vector<std::pair<std::string, CompileRequest>> list(requests->begin(),
+                                                           requests->end());
+  Made made;
+  {
+    Progress progress;
+    ThreadPool::shared().run(
+        static_cast<int64_t>(list.size()), [&](int64_t first, int64_t end) {
+          for (int64_t i = first; i < end; ++i) {
+            Status status = make(list[i].first, list[i].second, ptxas, made);
+            std::lock_guard lock(made.mutex);
+            if (!status.ok())
+              made.failed = status;
+            if (!made.failed.ok())
+              return;
+            progress.show("compiled " + std::to_string(made.kernels) + " of " +
+                          std::to_string(list.size()) + " kernels");
+          }
+        });
+  }
+  if (!made.failed.ok())
+    return made.failed;
+  if (Status status = writeKernelFile(job.output, made.entries); !status.ok())
+    return status;
+  uint64_t bytes = 0;
+  (void)sys::fs::file_size(job.output, bytes);
+  outs() << job.output << ": " << made.kernels << " kernels for "
+         << job.targets;
+  if (made.cubins)
+    outs() << ", " << made.cubins << " cubins by " << ptxas->name;
+  outs() << ", " << bytes << " bytes\n";
+  outs().flush();
+  return Status();
+}

@@ -1,0 +1,35 @@
+//===- nibble/CompileModel.h - Kernels ahead of time ------------*- C++ -*-===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_TOOLS_COMPILEMODEL_H
+#define NIBBLE_TOOLS_COMPILEMODEL_H
+
+#include "nibble/Status.h"
+#include <string>
+
+namespace nibble::tool {
+
+/// What `nibble compile --model` is asked for.
+struct ModelJob {
+  /// The checkpoint.
+  std::string folder;
+  /// One layer; empty for all.
+  std::string layer;
+  /// Targets and types of x, each separated by commas.
+  std::string targets, types;
+  /// A ptxas; empty takes the one on PATH, if any, and `none` takes none.
+  std::string ptxas;
+  /// The file to write.
+  std::string output;
+};
+
+/// Compiles all kernels that the layers may need into one file.
+Status compileModel(const ModelJob &job);
+
+} // namespace nibble::tool
+
+#endif // NIBBLE_TOOLS_COMPILEMODEL_H

@@ -1,0 +1,34 @@
+//===- nibble/Ptxas.h - CUDA's assembler, where there is one ----*- C++ -*-===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_TOOLS_PTXAS_H
+#define NIBBLE_TOOLS_PTXAS_H
+
+#include "nibble/Status.h"
+#include <optional>
+#include <string>
+
+namespace nibble::tool {
+
+/// A ptxas of a CUDA toolkit, as a program of its own.
+struct Ptxas {
+  std::string path;
+  /// Its name and version: `ptxas V13.0.88`.
+  std::string name;
+
+  /// The ptxas at `path`, or the one on PATH if that is empty: nothing if there
+  /// is none there.
+  static Result<std::optional<Ptxas>> find(const std::string &path);
+
+  /// The cubin of `ptx` for `target`; a CompileError holds what it prints.
+  Result<std::string> assemble(const std::string &ptx,
+                               const std::string &target) const;
+};
+
+} // namespace nibble::tool
+
+#endif // NIBBLE_TOOLS_PTXAS_H
