@@ -76,6 +76,17 @@ class Nibble:
             raise RuntimeError(self.lib.bench_error().decode())
         return text.value.decode()
 
+    def tune(self, rows):
+        """What was measured of nibble's own configurations, the fastest first."""
+        text = ctypes.create_string_buffer(1 << 20)
+        if self.lib.bench_tune(self.layers[0], ctypes.c_int64(rows), self.bfloat, text, ctypes.c_size_t(1 << 20)):
+            raise RuntimeError(self.lib.bench_error().decode())
+        tried = []
+        for line in text.value.decode().splitlines():
+            us, config = line.split(" ", 1)
+            tried.append({"config": config, "us": float(us)})
+        return tried
+
     def call(self, i, x, y):
         stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
         if self.lib.bench_forward(self.layers[i % len(self.layers)], ctypes.c_void_p(x.data_ptr()),
@@ -137,7 +148,7 @@ class Cublas:
         pass
 
 
-def time_calls(peer, x, y, budget=0.3, replays=(5, 25), least=20):
+def time_calls(peer, x, y, budget=0.15, replays=(5, 25), least=20):
     """Median, p10 and p90 of a call in microseconds, weights out of L2.
 
     Replays for about `budget` seconds, but as often as `replays` bounds, a
@@ -209,6 +220,8 @@ def main():
     parser.add_argument("--dtype", default="fp16", choices=["fp16", "bf16"])
     parser.add_argument("--impl", default="nibble,triton,cublas")
     parser.add_argument("--config", default="", help="words that overrule nibble's choice")
+    parser.add_argument("--tune", action="store_true",
+                        help="also tune nibble at every point, and keep what each configuration takes")
     parser.add_argument("--commit", default="", help="of nibble; git is asked otherwise")
     parser.add_argument("--out", default="-", help="JSON file, - for standard output")
     options = parser.parse_args()
@@ -250,6 +263,8 @@ def main():
             for peer in peers:
                 made = point(peer, exact, x, case)
                 points.append(made)
+                if options.tune and peer.name == "nibble":
+                    result.setdefault("tuning", []).append({**case, "candidates": peer.tune(M)})
                 bad = not made["rel_err"] <= (4e-4 if dtype == torch.float16 else 3.2e-3)
                 wrong += bad
                 line += f" {peer.name} {made['us']:9.2f} ({made['rel_err']:.1e}{' WRONG' if bad else ''})"

@@ -80,8 +80,12 @@ struct QuantLinearOptions {
   std::string format;
   /// Words of a configuration (docs/architecture.md) that take the place of
   /// nibble's own choice, such as `BLOCK_M=64 BLOCK_N=128 warps=8`; for tuning.
+  /// On a GPU `packed=1` asks for weights in the packed order, with stages,
+  /// prefetch and overlap among the words.
   std::string config;
-  /// auto, or the one schedule to take: host; simt or mma on a GPU.
+  /// auto, or the one schedule to take: host; simt, mma or mma_packed on a GPU.
+  /// auto holds weights on a GPU in both orders, the checkpoint's and the
+  /// packed one for up to 64 rows; with mma or simt there is no packed copy.
   std::string schedule = "auto";
 };
 
@@ -198,11 +202,13 @@ public:
 
   /// Measures `configs`, each words as in QuantLinearOptions::config, and runs
   /// the fastest from now on in calls with about `rows` rows of type `type`, of
-  /// this layer and of others of the same kind and sizes made after it. Without
-  /// configs it tries the eight block configurations of LoRAX's GPTQ kernel,
-  /// cut down to the call. Gives what was tried, the fastest first; a
-  /// configuration that cannot run is slow, not an error, unless none can.
-  /// Refuses a layer on the CPU. Not to be called while forward() runs.
+  /// this layer and of others of the same kind and sizes made after it. The
+  /// word `lorax` stands for the eight block configurations of LoRAX's GPTQ
+  /// kernel, cut down to the call; without configs it tries these and, for a
+  /// layer with a packed order and up to 64 rows, nibble's own for that. Gives
+  /// what was tried, the fastest first; a configuration that cannot run is
+  /// slow, not an error, unless none can. Refuses a layer on the CPU. Not to be
+  /// called while forward() runs.
   Result<std::vector<Candidate>>
   tune(DType type, int64_t rows, const std::vector<std::string> &configs = {});
 

@@ -324,9 +324,9 @@ Status QuantLinear::State::forwardFromHost(const TensorView &x,
 }
 
 Status QuantLinear::State::launch(const LoadedKernel &kernel,
-                                  const Addresses &weights, MatrixArgument x,
-                                  MatrixArgument y, int64_t rows,
-                                  void *stream) const {
+                                  const WeightAddresses &weights,
+                                  MatrixArgument x, MatrixArgument y,
+                                  int64_t rows, void *stream) const {
   auto matrix = [](const void *data, int64_t rowStride) {
     return MatrixArgument{const_cast<void *>(data), rowStride, 1};
   };
@@ -363,7 +363,7 @@ Status QuantLinear::State::forwardThere(const TensorView &x,
   if (!kernel.ok())
     return kernel.status();
 
-  Addresses weights = addresses();
+  WeightAddresses weights = addresses(**kernel);
   llvm::SmallVector<int64_t, 8> index(dims.size(), 0); // of the outer extents
   while (true) {
     char *xRows = static_cast<char *>(x.data);

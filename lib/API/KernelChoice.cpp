@@ -8,10 +8,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/KernelChoice.h"
+#include "Model/PackedWeights.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
+#include <numeric>
 
 using namespace nibble;
 
@@ -56,12 +58,17 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
                         std::to_string(value) +
                         "; what can be chosen is BLOCK_M, BLOCK_N, BLOCK_K, "
                         "GROUP_M and warps");
+  KernelConfig ordinary;
   if (!config->types.empty() || !config->multiples.empty() ||
-      !config->alignments.empty() || config->stages != 1)
+      !config->alignments.empty() || config->packed > 1 ||
+      (!config->packed &&
+       (config->stages != ordinary.stages ||
+        config->prefetch != ordinary.prefetch || config->overlap)))
     return Status(ErrorCode::InvalidArgument,
                   "the configuration '" + words +
                       "' has words that follow from the layer; what can be "
-                      "chosen is BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M and warps");
+                      "chosen is BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M and warps, "
+                      "and with packed=1 stages, prefetch and overlap");
   if (words.find("warps=") == std::string::npos)
     config->warps = 0;
   return config;
@@ -97,10 +104,6 @@ std::vector<KernelConfig> nibble::loraxConfigs(const model::Layer &layer,
   return configs;
 }
 
-/// The group size of layers with one group, so that they share kernels
-/// whatever their K is.
-static constexpr int64_t oneGroup = int64_t(1) << 30;
-
 namespace {
 /// The part of a configuration that is a choice.
 struct Blocks {
@@ -127,14 +130,15 @@ static KernelConfig configFor(const model::Layer &layer, DType type,
     blocks.warps = overrides.warps;
   KernelConfig config;
   bool groupIsRead = layer.groups == 1 || layer.actOrder;
-  config.params = {{"BITS", layer.bits},
-                   {"GROUP_SIZE", groupIsRead ? oneGroup : layer.groupSize},
-                   {"ACT_ORDER", layer.actOrder},
-                   {"HAS_BIAS", !layer.bias.empty()},
-                   {"BLOCK_M", blocks.m},
-                   {"BLOCK_N", blocks.n},
-                   {"BLOCK_K", blocks.k},
-                   {"GROUP_M", groupM}};
+  config.params = {
+      {"BITS", layer.bits},
+      {"GROUP_SIZE", groupIsRead ? model::oneGroup : layer.groupSize},
+      {"ACT_ORDER", layer.actOrder},
+      {"HAS_BIAS", !layer.bias.empty()},
+      {"BLOCK_M", blocks.m},
+      {"BLOCK_N", blocks.n},
+      {"BLOCK_K", blocks.k},
+      {"GROUP_M", groupM}};
   const char *half = type == DType::BF16 ? "bf16" : "f16";
   config.types = {{"X", dtypeName(type)},
                   {"T", half},
@@ -206,21 +210,162 @@ static Blocks gpuBlocks(int64_t rows, int64_t columns,
   return blocks;
 }
 
-CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
-                                  const std::string &target,
-                                  const driver::DeviceProperties &device,
-                                  const KernelConfig &overrides) {
-  Blocks blocks = gpuBlocks(firstRows(kind.bucket), layer.outFeatures, device);
+//===----------------------------------------------------------------------===//
+// Packed weights
+//===----------------------------------------------------------------------===//
+
+/// The most rows that mma_packed takes at a time.
+static constexpr int64_t mostPackedRows = 64;
+
+namespace {
+/// How a program of mma_packed is divided (Conversion/MmaPackedPlan.h).
+struct PackedShape {
+  int64_t tiles, warpsN, warpsK;
+  int stages, prefetch;
+};
+} // namespace
+
+static KernelConfig packedConfig(const PackedShape &shape, int64_t rows,
+                                 int64_t inFeatures) {
+  // No more warps along K than it has steps.
+  int64_t warpsK = std::min<int64_t>(
+      shape.warpsK,
+      static_cast<int64_t>(llvm::PowerOf2Ceil((inFeatures + 127) / 128)));
+  KernelConfig config;
+  config.params = {{"BLOCK_M", rows <= 8    ? 8
+                               : rows <= 16 ? 16
+                               : rows <= 32 ? 32
+                                            : 64},
+                   {"BLOCK_N", shape.tiles * shape.warpsN * 16},
+                   {"BLOCK_K", warpsK * 128}};
+  config.warps = static_cast<int>(shape.warpsN * warpsK);
+  config.stages = shape.stages;
+  config.prefetch = shape.prefetch;
+  config.packed = 1;
+  return config;
+}
+
+/// The shape that was fastest for so many tiles of columns on an H100, where
+/// programs that each hold a multiprocessor's registers were best, and as many
+/// of them as there are multiprocessors.
+static PackedShape bestPackedShape(int64_t rows, int64_t tiles,
+                                   int64_t multiprocessors) {
+  auto upTo = [&](int64_t perProcessor) {
+    return tiles <= perProcessor * multiprocessors;
+  };
+  if (rows <= 8)
+    return upTo(2)   ? PackedShape{2, 1, 16, 3, 1}
+           : upTo(4) ? PackedShape{2, 1, 8, 3, 2}
+                     : PackedShape{4, 1, 8, 3, 1};
+  if (rows <= 16)
+    return upTo(2)   ? PackedShape{2, 1, 8, 3, 2}
+           : upTo(4) ? PackedShape{2, 2, 8, 3, 2}
+           : upTo(7) ? PackedShape{2, 4, 4, 3, 2}
+                     : PackedShape{2, 7, 2, 4, 2};
+  if (rows <= 32)
+    return upTo(2)   ? PackedShape{1, 2, 8, 3, 2}
+           : upTo(4) ? PackedShape{2, 2, 4, 3, 2}
+           : upTo(7) ? PackedShape{2, 4, 4, 3, 2}
+                     : PackedShape{2, 7, 2, 3, 2};
+  return upTo(4) ? PackedShape{1, 4, 4, 3, 1} : PackedShape{2, 4, 2, 3, 2};
+}
+
+std::vector<KernelConfig>
+nibble::packedConfigs(const model::Layer &layer, int64_t rows,
+                      const driver::DeviceProperties &device) {
+  static constexpr PackedShape few[] = {
+      {2, 1, 16, 3, 1}, {2, 1, 16, 3, 2}, {2, 1, 8, 3, 2}, {1, 1, 8, 3, 2},
+      {2, 1, 8, 3, 4},  {4, 1, 8, 3, 1},  {4, 1, 4, 3, 2}, {2, 2, 8, 3, 2},
+      {4, 2, 8, 3, 1},  {2, 7, 2, 3, 2},  {1, 7, 2, 3, 2}};
+  static constexpr PackedShape some[] = {
+      {2, 1, 8, 3, 2}, {2, 2, 8, 3, 2}, {4, 1, 8, 3, 1}, {4, 2, 4, 3, 2},
+      {2, 4, 4, 3, 2}, {1, 2, 8, 3, 2}, {2, 7, 2, 3, 2}, {1, 7, 2, 3, 3}};
+  static constexpr PackedShape many[] = {
+      {1, 2, 8, 3, 2}, {2, 2, 4, 3, 2}, {2, 4, 4, 3, 2}, {2, 4, 2, 3, 2},
+      {1, 4, 4, 3, 2}, {2, 7, 2, 3, 2}, {2, 7, 1, 3, 2}, {1, 7, 2, 3, 2},
+      {1, 8, 2, 3, 2}, {2, 8, 1, 3, 2}};
+  std::vector<KernelConfig> configs;
+  if (rows > mostPackedRows || !model::packedGroupRows(layer))
+    return configs;
+  auto add = [&](const PackedShape &shape) {
+    KernelConfig config = packedConfig(shape, rows, layer.inFeatures);
+    if (!llvm::is_contained(configs, config))
+      configs.push_back(std::move(config));
+  };
+  add(bestPackedShape(rows, (layer.outFeatures + 15) / 16,
+                      device.multiprocessors));
+  for (const PackedShape &shape : rows <= 8    ? llvm::ArrayRef(few)
+                                  : rows <= 16 ? llvm::ArrayRef(some)
+                                               : llvm::ArrayRef(many))
+    add(shape);
+  return configs;
+}
+
+static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
+                                    const std::string &target,
+                                    const driver::DeviceProperties &device,
+                                    const KernelConfig &overrides,
+                                    int64_t groupRows) {
+  KernelConfig chosen = packedConfig(
+      bestPackedShape(firstRows(kind.bucket), (layer.outFeatures + 15) / 16,
+                      device.multiprocessors),
+      firstRows(kind.bucket), layer.inFeatures);
+  if (overrides.packed) {
+    for (const auto &[name, value] : overrides.params)
+      chosen.params[name] = value;
+    if (overrides.warps)
+      chosen.warps = overrides.warps;
+    chosen.stages = overrides.stages;
+    chosen.prefetch = overrides.prefetch;
+    chosen.overlap = overrides.overlap;
+  }
+  Blocks blocks = {chosen.params["BLOCK_M"], chosen.params["BLOCK_N"],
+                   chosen.params["BLOCK_K"], chosen.warps};
   KernelConfig config = configFor(layer, kind.type, blocks, overrides);
-  for (const char *name : {"qweight", "scales"})
-    config.alignments[name] = 16;
-  if (layer.outFeatures * static_cast<int64_t>(dtypeSize(layer.scaleType())) %
-          16 !=
-      0)
-    config.alignments["scales"] = 8;
+  // Groups are the packed order's, and the step over K may be less than whole.
+  config.params["GROUP_SIZE"] = model::oneGroup;
+  config.multiples["K"] = std::gcd(layer.inFeatures, blocks.k);
+  config.packed = groupRows;
+  config.stages = chosen.stages;
+  config.prefetch = chosen.prefetch;
+  config.overlap = chosen.overlap;
   if (kind.aligned) {
     config.alignments["x"] = 16;
     config.alignments["y"] = 4;
   }
   return requestFor(config, target);
+}
+
+CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
+                                  const std::string &target,
+                                  const driver::DeviceProperties &device,
+                                  const KernelConfig &overrides,
+                                  const std::string &schedule) {
+  bool chosen = overrides.params.empty() && !overrides.warps;
+  int64_t groupRows = schedule == "mma_packed" || overrides.packed ||
+                              (schedule == "auto" && chosen &&
+                               firstRows(kind.bucket) <= mostPackedRows)
+                          ? model::packedGroupRows(layer)
+                          : 0;
+  CompileRequest request;
+  if (groupRows) {
+    request = packedRequest(layer, kind, target, device, overrides, groupRows);
+  } else {
+    Blocks blocks =
+        gpuBlocks(firstRows(kind.bucket), layer.outFeatures, device);
+    KernelConfig config = configFor(layer, kind.type, blocks, overrides);
+    for (const char *name : {"qweight", "scales"})
+      config.alignments[name] = 16;
+    if (layer.outFeatures * static_cast<int64_t>(dtypeSize(layer.scaleType())) %
+            16 !=
+        0)
+      config.alignments["scales"] = 8;
+    if (kind.aligned) {
+      config.alignments["x"] = 16;
+      config.alignments["y"] = 4;
+    }
+    request = requestFor(config, target);
+  }
+  request.schedule = schedule;
+  return request;
 }

@@ -55,7 +55,8 @@ int64_t firstRows(int bucket);
 int64_t tunedRows(int64_t rows);
 
 /// Words that take the place of nibble's own choices: block sizes, GROUP_M and
-/// warps; warps is 0 if it is not among them. Other words are refused.
+/// warps (0 if it is not among them), and `packed=1` for the packed order with
+/// stages, prefetch and overlap. Other words are refused.
 Result<KernelConfig> parseOverrides(const std::string &words);
 
 /// The eight configurations of LoRAX's GPTQ kernel as overrides for calls with
@@ -67,15 +68,23 @@ std::vector<KernelConfig> loraxConfigs(const model::Layer &layer, int64_t rows);
 /// apart.
 CompileRequest makeDenseRequest(DType type, const std::string &target);
 
+/// Configurations as overrides to choose from for calls with `rows` rows of a
+/// layer that has a packed order; none for more rows than mma_packed takes.
+std::vector<KernelConfig> packedConfigs(const model::Layer &layer, int64_t rows,
+                                        const driver::DeviceProperties &device);
+
 /// What to compile for `layer` on the host.
 CompileRequest hostRequest(const model::Layer &layer, CallKind kind,
                            const KernelConfig &overrides);
 
-/// What to compile for `layer` on `device`, which takes code for `target`.
+/// What to compile for `layer` on `device`, which takes code for `target`, by
+/// `schedule` (auto, or one of a GPU). Few rows of a layer that has a packed
+/// order take it, unless the schedule or the overrides say otherwise.
 CompileRequest gpuRequest(const model::Layer &layer, CallKind kind,
                           const std::string &target,
                           const driver::DeviceProperties &device,
-                          const KernelConfig &overrides);
+                          const KernelConfig &overrides,
+                          const std::string &schedule = "auto");
 
 } // namespace nibble
 

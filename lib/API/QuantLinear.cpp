@@ -126,33 +126,19 @@ Status QuantLinear::State::configure(const QuantLinearOptions &options) {
 Status QuantLinear::State::upload() {
   if (!device)
     return Status();
-  auto copy = [&](size_t place, const auto &array) {
-    Result<driver::DeviceBuffer> buffer = driver::DeviceBuffer::copyOf(
-        *device, array.data(), array.size() * sizeof(array[0]));
-    if (buffer.ok())
-      buffers[place] = std::move(*buffer);
-    return buffer.status();
-  };
-  Status status = copy(0, layer.qweight);
-  if (status.ok())
-    status = copy(1, layer.qzeros);
-  if (status.ok())
-    status = copy(2, layer.scaleBytes());
-  if (status.ok())
-    status = copy(3, layer.gIdx);
-  if (status.ok())
-    status = copy(4, layer.bias);
-  return status;
+  Result<DeviceWeights> uploaded = DeviceWeights::upload(
+      layer, *device, target, schedule == "auto" || schedule == "mma_packed");
+  if (uploaded.ok())
+    weights = std::move(*uploaded);
+  return uploaded.status();
 }
 
-QuantLinear::State::Addresses QuantLinear::State::addresses() const {
-  if (!device)
-    return {layer.qweight.data(), layer.qzeros.data(),
-            layer.scaleBytes().data(), layer.gIdx.data(), layer.bias.data()};
-  auto at = [&](size_t place) {
-    return reinterpret_cast<const void *>(buffers[place].address());
-  };
-  return {at(0), at(1), at(2), at(3), at(4)};
+WeightAddresses
+QuantLinear::State::addresses(const LoadedKernel &kernel) const {
+  if (device)
+    return weights.addresses(kernel.readsPacked());
+  return {layer.qweight.data(), layer.qzeros.data(), layer.scaleBytes().data(),
+          layer.gIdx.data(), layer.bias.data()};
 }
 
 Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
@@ -367,9 +353,10 @@ QuantLinear::State::kernelFor(DType type, int64_t rows, bool aligned) {
 CompileRequest
 QuantLinear::State::requestFor(CallKind kind,
                                const KernelConfig &chosen) const {
-  CompileRequest request =
-      device ? gpuRequest(layer, kind, target, device->properties(), chosen)
-             : hostRequest(layer, kind, chosen);
+  if (device)
+    return gpuRequest(layer, kind, target, device->properties(), chosen,
+                      schedule);
+  CompileRequest request = hostRequest(layer, kind, chosen);
   request.schedule = schedule;
   return request;
 }

@@ -8,6 +8,7 @@
 #ifndef NIBBLE_API_STATE_H
 #define NIBBLE_API_STATE_H
 
+#include "API/DeviceWeights.h"
 #include "API/KernelChoice.h"
 #include "Driver/Memory.h"
 #include "Jit/Arguments.h"
@@ -24,11 +25,6 @@
 namespace nibble {
 
 struct QuantLinear::State {
-  /// Arrays of the layer as kernels read them.
-  struct Addresses {
-    const void *qweight, *qzeros, *scales, *gIdx, *bias;
-  };
-
   model::Layer layer;
   /// What QuantLinear::inputRows() gives.
   std::vector<int32_t> inputRows;
@@ -39,8 +35,8 @@ struct QuantLinear::State {
   /// What the options overrule of the choice of kernels.
   KernelConfig overrides;
   std::string schedule;
-  /// The layer's arrays on the device, in the order of Addresses.
-  std::array<driver::DeviceBuffer, 5> buffers;
+  /// The layer's arrays on the device, if there is one.
+  DeviceWeights weights;
 
   /// What every call says of a layer that was moved from.
   static Status holdsNothing() {
@@ -58,7 +54,8 @@ struct QuantLinear::State {
   Status configure(const QuantLinearOptions &options);
   /// Copies the layer to the device, if there is one.
   Status upload();
-  Addresses addresses() const;
+  /// What `kernel` reads of the layer.
+  WeightAddresses addresses(const LoadedKernel &kernel) const;
 
   /// The kernel that `chosen` is taken for in calls of `kind`.
   CompileRequest requestFor(CallKind kind, const KernelConfig &chosen) const;
@@ -85,7 +82,7 @@ struct QuantLinear::State {
   Result<const LoadedKernel *> makeDenseKernel(DType type);
 
   /// Launches `kernel` for `rows` rows.
-  Status launch(const LoadedKernel &kernel, const Addresses &weights,
+  Status launch(const LoadedKernel &kernel, const WeightAddresses &weights,
                 MatrixArgument x, MatrixArgument y, int64_t rows,
                 void *stream) const;
   /// forward() of arrays that kernels can reach. `denseX` is memory for x

@@ -82,37 +82,32 @@ randomArrays(DType type, int64_t rows, const model::Layer &layer) {
   return {std::move(x), std::move(y)};
 }
 
-/// x, y and copies of a layer's weights on its device, enough of them that a
-/// call finds none of its weights in L2.
+/// x, y and copies of a layer's weights on its device, in one of their orders:
+/// enough of them that a call finds none of its weights in L2, up to a number
+/// beyond which a small layer is as well measured warm.
 class QuantLinear::State::ColdCalls {
 public:
-  static Result<ColdCalls> make(const State &state, DType type, int64_t rows) {
-    std::vector<char> x, y;
-    std::tie(x, y) = randomArrays(type, rows, state.layer);
+  static Result<ColdCalls> make(const State &state, DType type, int64_t rows,
+                                bool packed) {
+    constexpr size_t mostCopies = 512;
+    auto [x, y] = randomArrays(type, rows, state.layer);
     ColdCalls calls(state, rows);
-    auto copy = [&](const auto &array) {
+    for (const std::vector<char> *array : {&x, &y}) {
       Result<driver::DeviceBuffer> buffer = driver::DeviceBuffer::copyOf(
-          *state.device, array.data(), array.size() * sizeof(array[0]));
-      if (buffer.ok())
-        calls.buffers.push_back(std::move(*buffer));
-      return buffer.status();
-    };
-    Status status = copy(x);
-    if (status.ok())
-      status = copy(y);
-    const model::Layer &layer = state.layer;
-    int64_t bytes =
-        static_cast<int64_t>(4 * (layer.qweight.size() + layer.qzeros.size()) +
-                             layer.scaleBytes().size());
-    for (int64_t done = 0; status.ok() && done < coldBytes(*state.device);
-         done += bytes)
-      for (auto each : {0, 1, 2})
-        if (status.ok())
-          status = each == 0   ? copy(layer.qweight)
-                   : each == 1 ? copy(layer.qzeros)
-                               : copy(layer.scaleBytes());
-    if (!status.ok())
-      return status;
+          *state.device, array->data(), array->size());
+      if (!buffer.ok())
+        return buffer.status();
+      calls.buffers.push_back(std::move(*buffer));
+    }
+    size_t bytes = std::max<size_t>(state.weights.bytesRead(packed), 1);
+    size_t copies = static_cast<size_t>(coldBytes(*state.device)) / bytes + 1;
+    for (size_t i = 0; i < std::min(copies, mostCopies); ++i) {
+      Result<WeightAddresses> weights =
+          state.weights.duplicate(packed, calls.buffers);
+      if (!weights.ok())
+        return weights.status();
+      calls.weights.push_back(*weights);
+    }
     return calls;
   }
 
@@ -121,13 +116,9 @@ public:
       return reinterpret_cast<void *>(buffers[place].address());
     };
     std::vector<Call> calls;
-    for (size_t first = 2; first < buffers.size(); first += 3)
-      calls.push_back([&, first](void *stream) {
-        Addresses weights = state.addresses();
-        weights.qweight = at(first);
-        weights.qzeros = at(first + 1);
-        weights.scales = at(first + 2);
-        return state.launch(kernel, weights, {at(0), state.layer.inFeatures, 1},
+    for (const WeightAddresses &each : weights)
+      calls.push_back([&](void *stream) {
+        return state.launch(kernel, each, {at(0), state.layer.inFeatures, 1},
                             {at(1), state.layer.outFeatures, 1}, rows, stream);
       });
     return timeCalls(*state.device, calls);
@@ -137,7 +128,8 @@ private:
   ColdCalls(const State &state, int64_t rows) : state(state), rows(rows) {}
   const State &state;
   int64_t rows;
-  /// x, y, then qweight, qzeros and scales of each copy.
+  std::vector<WeightAddresses> weights;
+  /// x, y, and the memory of the copies.
   std::vector<driver::DeviceBuffer> buffers;
 };
 
@@ -178,7 +170,8 @@ Result<CallTime> QuantLinear::measure(DType type, int64_t rows) const {
     return kernel.status();
   if (!state->device)
     return measureOnHost(*this, state->layer, type, rows);
-  Result<State::ColdCalls> calls = State::ColdCalls::make(*state, type, rows);
+  Result<State::ColdCalls> calls =
+      State::ColdCalls::make(*state, type, rows, (*kernel)->readsPacked());
   if (!calls.ok())
     return calls.status();
   return calls->time(**kernel);
@@ -200,13 +193,20 @@ QuantLinear::tune(DType type, int64_t rows,
     return status;
   std::vector<KernelConfig> chosen;
   for (const std::string &words : configs) {
+    if (words == "lorax") {
+      llvm::append_range(chosen, loraxConfigs(state->layer, rows));
+      continue;
+    }
     Result<KernelConfig> config = parseOverrides(words);
     if (!config.ok())
       return config.status();
     chosen.push_back(std::move(*config));
   }
-  if (configs.empty())
-    chosen = loraxConfigs(state->layer, rows);
+  if (configs.empty()) {
+    if (state->weights.arePacked())
+      chosen = packedConfigs(state->layer, rows, state->device->properties());
+    llvm::append_range(chosen, loraxConfigs(state->layer, rows));
+  }
 
   CallKind kind = {type, bucketOf(rows, /*host=*/false),
                    state->denseIsAligned(type)};
@@ -218,9 +218,8 @@ QuantLinear::tune(DType type, int64_t rows,
           kernels[i] =
               findOrCompile(state->requestFor(kind, chosen[i]), state->device);
       });
-  Result<State::ColdCalls> calls = State::ColdCalls::make(*state, type, rows);
-  if (!calls.ok())
-    return calls.status();
+  // Copies of the weights in each order that a candidate reads.
+  std::optional<Result<State::ColdCalls>> calls[2];
 
   constexpr double never = std::numeric_limits<double>::infinity();
   std::vector<Candidate> candidates;
@@ -231,7 +230,14 @@ QuantLinear::tune(DType type, int64_t rows,
     candidate.config = state->requestFor(kind, chosen[i]).config;
     candidate.status = kernels[i]->status();
     if (candidate.status.ok()) {
-      Result<CallTime> time = calls->time(***kernels[i]);
+      const LoadedKernel &kernel = ***kernels[i];
+      auto &cold = calls[kernel.readsPacked()];
+      if (!cold)
+        cold.emplace(
+            State::ColdCalls::make(*state, type, rows, kernel.readsPacked()));
+      if (!cold->ok())
+        return cold->status();
+      Result<CallTime> time = (*cold)->time(kernel);
       candidate.status = time.status();
       if (time.ok())
         candidate.time = *time;

@@ -16,7 +16,7 @@ using namespace mlir;
 using namespace nibble;
 
 FragmentCodes::FragmentCodes(ValueBuilder &builder, int64_t bits, Type element)
-    : b(builder), bits(bits), element(element),
+    : b(builder), bits(bits), order(static_cast<int>(bits)), element(element),
       halfPair(VectorType::get({2}, builder.op().getF16Type())),
       pair(VectorType::get({2}, element)) {}
 
@@ -32,30 +32,27 @@ Value FragmentCodes::scaleAsFloat(const Group &group, bool upper) {
   return b.make<arith::ExtFOp>(b.op().getF32Type(), one);
 }
 
-/// The bit of a word at which the lower code of register `reg` of the word's
-/// fragment `step` lies: slots are numbered element by element, row + 8,
-/// column + 8, step (Layout/PackedOrder.h).
-static int64_t bitOf(int64_t bits, int64_t step, int64_t reg) {
-  int64_t upperColumn = reg % 2, upperRows = reg / 2;
-  return bits == 4 ? 4 * upperColumn + 8 * upperRows
-                   : 2 * upperColumn + 4 * upperRows + 8 * step;
+FragmentCodes::Place FragmentCodes::find(ArrayRef<Value> words, int64_t step,
+                                         int64_t reg) {
+  // A lane's codes are numbered along k, then column + 8, k + 8, steps of 16.
+  int64_t index = reg % 2 * 2 + reg / 2 * 4 + step * 8;
+  int64_t slot = index % order.codesPerWord();
+  uint64_t bit = layout::coordinate(
+      order.codec()({{"slot", static_cast<uint64_t>(slot)}}), "bit");
+  return {words[index / order.codesPerWord()], static_cast<int64_t>(bit)};
 }
 
 Value FragmentCodes::fp16Difference(ArrayRef<Value> words, int64_t step,
                                     int64_t reg, Value zero) {
+  auto [word, at] = find(words, step, reg);
   if (bits == 8) {
-    // Two words a fragment: rows 0 to 7, then 8 to 15 of its K.
-    Value word = words[step * 2 + reg / 2];
     Value number = b.make<NVVM::PermuteOp>(
         b.op().getI32Type(), word, b.i32(0x64646464),
-        b.i32(reg % 2 ? 0x4342 : 0x4140), NVVM::PermuteMode::DEFAULT);
+        b.i32(at ? 0x4342 : 0x4140), NVVM::PermuteMode::DEFAULT);
     Value base = b.make<arith::AddFOp>(zero, b.splat(halfPair, 1024));
     return b.make<arith::SubFOp>(b.make<LLVM::BitcastOp>(halfPair, number),
                                  base);
   }
-  int64_t perWord = bits == 4 ? 1 : 2;
-  Value word = words[step / perWord];
-  int64_t at = bitOf(bits, step % perWord, reg);
   if (at >= 8)
     word = b.make<arith::ShRUIOp>(word, b.i32(8));
   at %= 8;
@@ -81,9 +78,8 @@ Value FragmentCodes::bf16Difference(ArrayRef<Value> words, int64_t step,
   // A whole number below 256, which bf16 holds exactly.
   if (bits == 8)
     return asBf16(fp16Difference(words, step, reg, zero));
-  int64_t perWord = bits == 4 ? 1 : 2;
-  Value word = words[step / perWord];
-  if (int64_t at = bitOf(bits, step % perWord, reg))
+  auto [word, at] = find(words, step, reg);
+  if (at)
     word = b.make<arith::ShRUIOp>(word, b.i32(at));
   int64_t mask = (int64_t(1) << bits) - 1;
   Value number = b.make<arith::OrIOp>(

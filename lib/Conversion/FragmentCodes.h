@@ -29,6 +29,7 @@
 #define NIBBLE_CONVERSION_FRAGMENTCODES_H
 
 #include "Conversion/ValueBuilder.h"
+#include "Layout/PackedOrder.h"
 
 namespace nibble {
 
@@ -55,8 +56,13 @@ public:
   mlir::Value scaleAsFloat(const Group &group, bool upper);
 
 private:
+  /// A word, and the bit of it at which a register's lower code lies.
+  struct Place {
+    mlir::Value word;
+    int64_t bit;
+  };
+  Place find(llvm::ArrayRef<mlir::Value> words, int64_t step, int64_t reg);
   mlir::Value pairOf(mlir::Value halves, bool upper);
-  mlir::Value wide(int64_t bits);
   mlir::Value fp16Difference(llvm::ArrayRef<mlir::Value> words, int64_t step,
                              int64_t reg, mlir::Value zero);
   mlir::Value bf16Difference(llvm::ArrayRef<mlir::Value> words, int64_t step,
@@ -65,6 +71,7 @@ private:
 
   ValueBuilder &b;
   int64_t bits;
+  layout::PackedOrder order;
   mlir::Type element;
   mlir::VectorType halfPair, pair;
 };

@@ -101,7 +101,7 @@ std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
   plan.blockM = lhs.getDim(0);
   plan.blockK = lhs.getDim(1);
   plan.blockN = cast<TileType>(dot.getRhs().getType()).getDim(1);
-  if (plan.bits != 2 && plan.bits != 4 && plan.bits != 8)
+  if (!layout::PackedOrder::takes(plan.bits))
     return Refusal{dot, llvm::formatv("multiplies with codes of {0} bits; the "
                                       "packed order has 2, 4 and 8",
                                       plan.bits)};
@@ -130,16 +130,17 @@ std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
   if (options.stages < 2)
     return Refusal{dot, "needs at least 2 stages"};
   // Sums, words in flight, and fragments of x; the rest is for addresses.
-  int64_t registers =
+  plan.registers =
       plan.tiles() * plan.tokens() * 4 * (plan.scalesSums() ? 2 : 1) +
       plan.tiles() * options.prefetch *
           (4 * plan.units() + 2 * plan.scalesPerStep()) +
       plan.tokens() * 4;
   int64_t available = std::min<int64_t>(255, 65536 / plan.threads()) - 24;
-  if (registers > available)
-    return Refusal{dot, llvm::formatv("keeps {0} registers a thread, more "
-                                      "than the {1} of {2} threads",
-                                      registers, available, plan.threads())};
+  if (plan.registers > available)
+    return Refusal{dot,
+                   llvm::formatv("keeps {0} registers a thread, more "
+                                 "than the {1} of {2} threads",
+                                 plan.registers, available, plan.threads())};
   if (plan.sharedBytes() > options.sharedBytes)
     return Refusal{dot, llvm::formatv("needs {0} bytes of shared memory, more "
                                       "than {1}",

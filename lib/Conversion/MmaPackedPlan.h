@@ -17,6 +17,7 @@
 #define NIBBLE_CONVERSION_MMAPACKEDPLAN_H
 
 #include "Conversion/Product.h"
+#include "Layout/PackedOrder.h"
 
 namespace nibble {
 
@@ -49,12 +50,19 @@ struct MmaPackedPlan {
   bool copiesX;
   int64_t blockM, blockN, blockK;
   MmaPackedOptions options;
+  /// What a thread keeps in registers, addresses not counted.
+  int64_t registers;
 
   /// Rows of K that a warp takes in a step.
   static constexpr int64_t warpRows = 128;
   /// Columns of a tile: the rows of an mma.
-  static constexpr int64_t tileColumns = 16;
+  static constexpr int64_t tileColumns = layout::PackedOrder::unitColumns;
 
+  /// The type that is multiplied: f16 or bf16.
+  mlir::Type element() const {
+    return mlir::cast<ir::TileType>(product.dot->getOperand(0).getType())
+        .getElementType();
+  }
   int64_t threads() const { return options.warps * 32; }
   int64_t warpsK() const { return blockK / warpRows; }
   int64_t warpsN() const { return options.warps / warpsK(); }
@@ -62,7 +70,9 @@ struct MmaPackedPlan {
   int64_t tiles() const { return blockN / tileColumns / warpsN(); }
   int64_t tokens() const { return blockM / 8; }
   /// Rows of K in the 512 bytes of a unit of the packed order.
-  int64_t unitRows() const { return 256 / bits; }
+  int64_t unitRows() const {
+    return layout::PackedOrder(static_cast<int>(bits)).unitRows();
+  }
   int64_t units() const { return warpRows / unitRows(); }
   /// Steps of 16 rows that share a scale, and how often a step reads scales.
   int64_t stepsPerScale() const;
@@ -70,6 +80,12 @@ struct MmaPackedPlan {
   /// Few rows of x: the sums of a group are scaled, in f32, rather than its
   /// weights; more exact, and cheaper where sums are fewer than weights.
   bool scalesSums() const { return blockM <= 32; }
+
+  /// Programs that share a multiprocessor of 65536 registers: a thread has 128
+  /// where that is enough, so that one program's end is another's middle.
+  int64_t programsAtOnce() const {
+    return registers + 24 <= 128 ? 65536 / 128 / threads() : 1;
+  }
 
   /// x in shared memory: pieces of 64 columns, each blockM rows of 128 bytes.
   int64_t stageBytes() const { return blockK / 64 * blockM * 128; }

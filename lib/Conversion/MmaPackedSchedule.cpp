@@ -23,6 +23,7 @@
 #include "Conversion/FragmentCodes.h"
 #include "Conversion/MmaPackedPlan.h"
 #include "Conversion/Schedule.h"
+#include "Conversion/StagedRows.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -33,54 +34,20 @@ using namespace nibble::ir;
 namespace {
 
 /// Builds the body of one kernel.
-class PackedBuilder {
+class PackedBuilder : WordMath {
 public:
   PackedBuilder(const MmaPackedPlan &plan, TileEvaluator &evaluator,
                 Value thread, Value shared);
   LogicalResult build();
 
 private:
-  using Values = SmallVector<Value>;
-
-  // Small words for i32 and i64.
-  Value add(Value a, Value c) { return b.make<arith::AddIOp>(a, c); }
-  Value mul(Value a, Value c) { return b.make<arith::MulIOp>(a, c); }
-  Value div(Value a, int64_t c) { return b.make<arith::DivUIOp>(a, b.i32(c)); }
-  Value rem(Value a, int64_t c) { return b.make<arith::RemUIOp>(a, b.i32(c)); }
-  Value less(Value a, Value c) {
-    return b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, a, c);
-  }
-  Value both(Value a, Value c) { return b.make<arith::AndIOp>(a, c); }
-  Value wide(Value a) { return b.make<arith::ExtSIOp>(b.op().getI64Type(), a); }
-  Value narrow(Value index) {
-    return b.make<arith::IndexCastOp>(b.op().getI32Type(), index);
-  }
-  Value asIndex(Value i32) {
-    return b.make<arith::IndexCastUIOp>(b.op().getIndexType(), i32);
-  }
-  Value ceilDiv(Value a, int64_t c) { return div(add(a, b.i32(c - 1)), c); }
-  Value i64(int64_t value) {
-    return b.constant(b.op().getI64IntegerAttr(value));
-  }
-  /// `pointer` plus `bytes` (i32 or i64).
-  Value at(Value pointer, Value bytes) {
-    return b.make<LLVM::GEPOp>(pointer.getType(), b.op().getI8Type(), pointer,
-                               ArrayRef<LLVM::GEPArg>{bytes});
-  }
-  /// `condition ? body() : otherwise`, as a branch.
-  Values branch(Value condition, ValueRange otherwise,
-                function_ref<Values()> body);
-
   Values loadStreamed(Value condition, Value pointer, int64_t offset,
                       ValueRange before);
   Values loadWeights(Value step, ValueRange before);
-  FailureOr<Values> fetchX(Value step, Value slot);
-  Values gatherX(Value step);
-  void placeX(ValueRange values, Value slot);
   Values compute(ValueRange sums, ValueRange weights, Value slot);
   Values multiply(ValueRange sums, ArrayRef<Value> fragment,
                   ArrayRef<Value> right);
-  FailureOr<Values> step(Value step, int64_t prefetched, ValueRange carried);
+  Values step(Value step, int64_t prefetched, ValueRange carried);
   LogicalResult writeBack(ValueRange sums);
 
   size_t sumCount() const { return plan.tiles() * plan.tokens() * 4; }
@@ -91,12 +58,11 @@ private:
 
   const MmaPackedPlan &plan;
   TileEvaluator &evaluator;
-  ValueBuilder &b;
   Type element;
   FragmentCodes codes;
   Value shared, thread, lane, warpK, warpN;
-  /// K, steps over it, warps' steps, units and tiles of 16 columns.
-  Value K, steps, warpSteps, units, tiles;
+  /// Steps over K, warps' steps, units and tiles of 16 columns.
+  Value steps, warpSteps, units, tiles;
   /// This lane's place in the first unit and in the first row of scales, and
   /// the bytes from one to the next.
   Value codesAt, scalesAt, unitPitch, groupPitch;
@@ -104,31 +70,15 @@ private:
   Values tileOffsets;
   /// Rows of x in this block.
   Value rows;
-  /// This thread's piece of a row of x in a step, 8 elements each; and for each
-  /// of its rows: whether there is one, its address, its place in a stage.
-  Value piece;
-  Values xRow, xInside, xAddress, xPlace;
+  std::optional<StagedRows> x;
 };
 
 PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
                              TileEvaluator &evaluator, Value thread,
                              Value shared)
-    : plan(plan), evaluator(evaluator), b(evaluator.builder()),
-      element(cast<TileType>(plan.product.dot->getOperand(0).getType())
-                  .getElementType()),
-      codes(b, plan.bits, element), shared(shared), thread(thread) {}
-
-SmallVector<Value> PackedBuilder::branch(Value condition, ValueRange otherwise,
-                                         function_ref<Values()> body) {
-  auto choice = b.create<scf::IfOp>(otherwise.getTypes(), condition,
-                                    /*withElseRegion=*/true);
-  b.inBlock(choice.thenBlock(), [&] {
-    Values values = body();
-    b.create<scf::YieldOp>(values);
-  });
-  b.inBlock(choice.elseBlock(), [&] { b.create<scf::YieldOp>(otherwise); });
-  return Values(choice.getResults());
-}
+    : WordMath(evaluator.builder()), plan(plan), evaluator(evaluator),
+      element(plan.element()), codes(b, plan.bits, element), shared(shared),
+      thread(thread) {}
 
 //===----------------------------------------------------------------------===//
 // Weights
@@ -215,84 +165,6 @@ SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
       load(row, t, 64, 2);
   }
   return loaded;
-}
-
-//===----------------------------------------------------------------------===//
-// Activations
-//===----------------------------------------------------------------------===//
-
-/// This thread's elements of x for `step`, converted, one vector of 8 a row.
-/// Rows are read in the order in which W's were before they were packed.
-SmallVector<Value> PackedBuilder::gatherX(Value step) {
-  Type xType = cast<MatrixType>(plan.x.getType()).getElementType();
-  Value first = add(mul(step, b.i32(plan.blockK)), mul(piece, b.i32(8)));
-  Value zero = b.splat(element, 0);
-  SmallVector<Values> elements(xRow.size());
-  for (int64_t j = 0; j < 8; ++j) {
-    Value k = add(first, b.i32(j));
-    Value inside = less(k, K);
-    k = b.make<arith::SelectOp>(inside, k, b.i32(0));
-    if (plan.permutation) {
-      Value address = evaluator.matrix(plan.permutation).address;
-      Type word = b.op().getI32Type();
-      k = b.make<LLVM::LoadOp>(
-          word,
-          Value(b.make<LLVM::GEPOp>(address.getType(), word, address,
-                                    ArrayRef<LLVM::GEPArg>{wide(k)})),
-          /*alignment=*/4);
-    }
-    for (auto [r, row] : llvm::enumerate(xAddress)) {
-      Value place = b.make<LLVM::GEPOp>(row.getType(), xType, row,
-                                        ArrayRef<LLVM::GEPArg>{wide(k)});
-      Value value =
-          b.make<LLVM::LoadOp>(xType, place, xType.getIntOrFloatBitWidth() / 8);
-      elements[r].push_back(b.make<arith::SelectOp>(
-          inside, evaluator.convert(value, element), zero));
-    }
-  }
-  Values vectors;
-  for (Values &each : elements)
-    vectors.push_back(
-        b.make<vector::FromElementsOp>(VectorType::get({8}, element), each));
-  return vectors;
-}
-
-/// Begins to bring x of `step` into the stage at `slot`: by copies that run on
-/// their own, or into the registers that are returned for placeX.
-FailureOr<SmallVector<Value>> PackedBuilder::fetchX(Value step, Value slot) {
-  if (!plan.copiesX) {
-    Values zeros(xRow.size(), b.splat(VectorType::get({8}, element), 0));
-    return branch(less(step, steps), zeros, [&] { return gatherX(step); });
-  }
-  Value k = add(mul(step, b.i32(plan.blockK)), mul(piece, b.i32(8)));
-  Value insideK = less(k, K);
-  Value bytes = wide(mul(step, b.i32(plan.blockK * 2)));
-  for (auto [r, inside] : llvm::enumerate(xInside)) {
-    // Rows beyond the last may hold anything: each row of x has sums of its
-    // own. Columns beyond K are multiplied, and must be 0.
-    Value copied = plan.wholeSteps ? both(inside, insideK) : inside;
-    auto guard = b.create<scf::IfOp>(copied, /*withElseRegion=*/false);
-    b.inBlock(guard.thenBlock(), [&, r = r] {
-      Value from = at(xAddress[r], bytes), size;
-      if (!plan.wholeSteps) {
-        from = b.make<arith::SelectOp>(insideK, from, xAddress[r]);
-        size = b.make<arith::SelectOp>(insideK, b.i32(16), b.i32(0));
-      }
-      b.create<NVVM::CpAsyncOp>(at(shared, add(slot, xPlace[r])), from, 16,
-                                NVVM::LoadCacheModifierKind::CG, size);
-    });
-  }
-  b.create<NVVM::CpAsyncCommitGroupOp>();
-  return Values();
-}
-
-void PackedBuilder::placeX(ValueRange values, Value slot) {
-  for (auto [r, value] : llvm::enumerate(values)) {
-    auto guard = b.create<scf::IfOp>(xInside[r], /*withElseRegion=*/false);
-    b.inBlock(guard.thenBlock(), [&, r = r, value = value] {
-      b.create<LLVM::StoreOp>(value, at(shared, add(slot, xPlace[r])), 16);
-    });
-  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -405,26 +277,23 @@ SmallVector<Value> PackedBuilder::compute(ValueRange sums, ValueRange weights,
 Value PackedBuilder::nextSlot(Value slot) {
   Value next = add(slot, b.i32(plan.stageBytes()));
   Value end = b.i32(plan.options.stages * plan.stageBytes());
-  return b.make<arith::SelectOp>(less(next, end), next, b.i32(0));
+  return select(less(next, end), next, b.i32(0));
 }
 
 /// One step. What is carried: the sums, the weights of each step ahead (this
 /// one's are number `prefetched`), the slot of x.
-FailureOr<SmallVector<Value>>
-PackedBuilder::step(Value step, int64_t prefetched, ValueRange carried) {
+SmallVector<Value> PackedBuilder::step(Value step, int64_t prefetched,
+                                       ValueRange carried) {
   Value slot = carried.back();
   if (plan.copiesX)
     b.create<NVVM::CpAsyncWaitGroupOp>(plan.options.stages - 2);
   b.create<NVVM::Barrier0Op>();
   // The slot before this one was read in the step before.
-  Value filled = b.make<arith::SelectOp>(
-      b.make<arith::CmpIOp>(arith::CmpIPredicate::eq, slot, b.i32(0)),
-      b.i32((plan.options.stages - 1) * plan.stageBytes()),
-      add(slot, b.i32(-plan.stageBytes())));
-  FailureOr<Values> x =
-      fetchX(add(step, b.i32(plan.options.stages - 1)), filled);
-  if (failed(x))
-    return failure();
+  Value filled =
+      select(b.make<arith::CmpIOp>(arith::CmpIPredicate::eq, slot, b.i32(0)),
+             b.i32((plan.options.stages - 1) * plan.stageBytes()),
+             add(slot, b.i32(-plan.stageBytes())));
+  Values fetched = x->fetch(add(step, b.i32(plan.options.stages - 1)), filled);
   ValueRange sums = carried.take_front(sumCount());
   ValueRange weights =
       carried.slice(sumCount() + prefetched * weightCount(), weightCount());
@@ -436,7 +305,7 @@ PackedBuilder::step(Value step, int64_t prefetched, ValueRange carried) {
     Value warpStep = add(mul(step, b.i32(plan.warpsK())), warpK);
     next = branch(less(warpStep, warpSteps), sums, multiplied);
   }
-  placeX(*x, filled);
+  x->place(fetched, filled);
   for (int64_t d = 0; d < plan.options.prefetch; ++d) {
     ValueRange held =
         carried.slice(sumCount() + d * weightCount(), weightCount());
@@ -461,8 +330,8 @@ LogicalResult PackedBuilder::build() {
   Value warp = div(thread, 32);
   warpK = rem(warp, plan.warpsK());
   warpN = div(warp, plan.warpsK());
-  auto xMatrix = cast<MatrixType>(plan.x.getType());
-  K = narrow(evaluator.sizeValue(xMatrix.getShape()[1]));
+  Value K = narrow(
+      evaluator.sizeValue(cast<MatrixType>(plan.x.getType()).getShape()[1]));
   Value N =
       narrow(evaluator.sizeValue(store.getMatrix().getType().getShape()[1]));
   steps = ceilDiv(K, plan.blockK);
@@ -488,31 +357,8 @@ LogicalResult PackedBuilder::build() {
       tileOffsets.push_back(wide(b.make<arith::SubIOp>(clamped, tile)));
     }
 
-  // The threads of a pass over x's rows take all pieces of 2 warpsN rows.
-  int64_t pieces = plan.blockK / 8, rowsAPass = plan.threads() / pieces;
-  piece = rem(thread, pieces);
-  const TileEvaluator::Matrix &x = evaluator.matrix(plan.x);
-  Type xType = xMatrix.getElementType();
   Value firstRow = mul(narrow(*mBlock), b.i32(plan.blockM));
-  for (int64_t pass = 0; pass * rowsAPass < plan.blockM; ++pass) {
-    Value row = add(div(thread, pieces), b.i32(pass * rowsAPass));
-    Value inside = less(row, rows);
-    Value held = b.make<arith::SelectOp>(inside, row, b.i32(0));
-    Value elements =
-        mul(wide(add(firstRow, held)),
-            b.make<arith::IndexCastOp>(b.op().getI64Type(), x.rowStride));
-    if (plan.copiesX)
-      elements = add(elements, wide(mul(piece, b.i32(8))));
-    Value swizzled = b.make<arith::XOrIOp>(rem(piece, 8), rem(row, 8));
-    xRow.push_back(row);
-    xInside.push_back(inside);
-    xAddress.push_back(b.make<LLVM::GEPOp>(x.address.getType(), xType,
-                                           x.address,
-                                           ArrayRef<LLVM::GEPArg>{elements}));
-    xPlace.push_back(add(mul(div(piece, 8), b.i32(plan.blockM * 128)),
-                         add(mul(row, b.i32(128)), mul(swizzled, b.i32(16)))));
-  }
-
+  x.emplace(plan, evaluator, shared, thread, firstRow, rows);
   if (plan.options.overlap)
     b.create<NVVM::GriddepcontrolOp>(
         NVVM::GridDepActionKind::launch_dependents);
@@ -525,10 +371,7 @@ LogicalResult PackedBuilder::build() {
     b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
   for (int64_t s = 0; s + 1 < plan.options.stages; ++s) {
     Value slot = b.i32(s * plan.stageBytes());
-    FailureOr<Values> x = fetchX(b.i32(s), slot);
-    if (failed(x))
-      return failure();
-    placeX(*x, slot);
+    x->place(x->fetch(b.i32(s), slot), slot);
   }
   carried.push_back(b.i32(0));
 
@@ -536,22 +379,15 @@ LogicalResult PackedBuilder::build() {
   auto loop = b.create<scf::ForOp>(b.i32(0), steps, b.i32(ahead), carried);
   if (!loop.getBody()->empty())
     loop.getBody()->back().erase();
-  LogicalResult result = success();
   b.inBlock(loop.getBody(), [&] {
     Values next(loop.getRegionIterArgs());
-    for (int64_t d = 0; d < ahead && succeeded(result); ++d) {
+    for (int64_t d = 0; d < ahead; ++d) {
       Value number = add(loop.getInductionVar(), b.i32(d));
-      auto run = [&] {
-        FailureOr<Values> after = step(number, d, next);
-        result = failed(after) ? failure() : result;
-        return failed(after) ? next : *after;
-      };
+      auto run = [&] { return step(number, d, next); };
       next = d == 0 ? run() : branch(less(number, steps), next, run);
     }
     b.create<scf::YieldOp>(next);
   });
-  if (failed(result))
-    return failure();
   return writeBack(loop.getResults().take_front(sumCount()));
 }
 
@@ -631,6 +467,11 @@ LogicalResult nibble::scheduleMmaPacked(KernelOp kernel,
   return buildGpuFunction(
       kernel, "mma_packed", plan.threads(), plan.sharedBytes(),
       evaluatorOptions, [&](GpuBody &body) {
+        if (int64_t programs = plan.programsAtOnce(); programs > 1)
+          body.function->setAttr(
+              NVVM::NVVMDialect::getMinctasmAttrName(),
+              body.evaluator.builder().op().getI32IntegerAttr(
+                  static_cast<int32_t>(programs)));
         if (options.overlap)
           body.function->setAttr(overlapAttrName,
                                  UnitAttr::get(kernel.getContext()));

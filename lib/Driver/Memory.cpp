@@ -59,6 +59,18 @@ Result<DeviceBuffer> DeviceBuffer::copyOf(const Device &device,
   return buffer;
 }
 
+Result<DeviceBuffer> DeviceBuffer::duplicate() const {
+  Result<DeviceBuffer> buffer = allocate(*device, length);
+  if (!buffer.ok() || length == 0)
+    return buffer;
+  ContextGuard guard(*device);
+  NIBBLE_CUDA_TRY(device->driver(), cuMemcpyDtoDAsync,
+                  (buffer->address(), place, length, nullptr),
+                  "bytes=" + std::to_string(length));
+  NIBBLE_CUDA_TRY(device->driver(), cuStreamSynchronize, (nullptr), "stream=0");
+  return buffer;
+}
+
 Status driver::copyToDevice(const Device &device, CuDevicePtr to,
                             const void *from, size_t bytes, CuStream stream) {
   if (bytes == 0)

@@ -28,6 +28,10 @@ public:
   static Result<DeviceBuffer> copyOf(const Device &device, const void *from,
                                      size_t bytes);
 
+  /// Other memory with the same content; returns when it is there.
+  Result<DeviceBuffer> duplicate() const;
+
+  /// 0 if there is no memory.
   CuDevicePtr address() const { return place; }
   size_t bytes() const { return length; }
 

@@ -111,7 +111,7 @@ Module::~Module() {
 }
 
 Status Module::launch(int64_t blocks, int threads, void **arguments,
-                      CuStream stream) const {
+                      CuStream stream, bool overlap) const {
   if (blocks == 0)
     return {};
   if (blocks > INT_MAX)
@@ -128,6 +128,13 @@ Status Module::launch(int64_t blocks, int threads, void **arguments,
   config.blockDimY = config.blockDimZ = 1;
   config.sharedMemBytes = dynamicSharedBytes;
   config.stream = stream;
+  CuLaunchAttribute attribute = {};
+  if (overlap) {
+    attribute.id = CuLaunchProgrammaticStreamSerialization;
+    attribute.value.programmaticStreamSerializationAllowed = 1;
+    config.attributes = &attribute;
+    config.attributeCount = 1;
+  }
   NIBBLE_CUDA_TRY(owner.driver(), cuLaunchKernelEx,
                   (&config, function, arguments, nullptr),
                   "blocks=" + std::to_string(blocks) +

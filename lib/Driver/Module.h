@@ -35,9 +35,11 @@ public:
   Module &operator=(const Module &) = delete;
 
   /// Launches `blocks` blocks of `threads` threads on `stream`. `arguments`
-  /// are the addresses of the entry's parameters. Neither allocates nor waits.
-  Status launch(int64_t blocks, int threads, void **arguments,
-                CuStream stream) const;
+  /// are the addresses of the entry's parameters. With `overlap` the blocks may
+  /// begin while the kernel before on the stream still runs, for which the code
+  /// waits by itself (griddepcontrol.wait). Neither allocates nor waits.
+  Status launch(int64_t blocks, int threads, void **arguments, CuStream stream,
+                bool overlap) const;
 
   const Device &device() const { return owner; }
   /// Registers of a thread, and bytes of local memory, into which registers

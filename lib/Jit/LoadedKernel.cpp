@@ -15,7 +15,7 @@
 using namespace nibble;
 
 LoadedKernel::LoadedKernel(CompiledKernel compiled)
-    : kernel(std::move(compiled)) {}
+    : kernel(std::move(compiled)), packed(kernel.schedule == "mma_packed") {}
 LoadedKernel::~LoadedKernel() = default;
 
 Result<std::shared_ptr<const LoadedKernel>>
@@ -52,7 +52,7 @@ Status LoadedKernel::launch(llvm::ArrayRef<int64_t> words, int64_t programs,
     for (const int64_t &word : words)
       arguments.push_back(const_cast<int64_t *>(&word));
     return deviceModule->launch(programs, kernel.threads, arguments.data(),
-                                stream);
+                                stream, kernel.overlaps);
   }
   ThreadPool::shared().run(programs, [&](int64_t first, int64_t end) {
     entry(words.data(), first, end);

@@ -37,6 +37,9 @@ public:
   Status launch(llvm::ArrayRef<int64_t> words, int64_t programs,
                 void *stream) const;
 
+  /// True if it reads weights in the packed order.
+  bool readsPacked() const { return packed; }
+
   /// The code on a device, or null.
   const driver::Module *module() const { return deviceModule.get(); }
 
@@ -45,6 +48,7 @@ private:
   explicit LoadedKernel(CompiledKernel compiled);
 
   CompiledKernel kernel;
+  bool packed;
   std::unique_ptr<HostModule> hostModule;
   Entry entry = nullptr;
   std::unique_ptr<driver::Module> deviceModule;

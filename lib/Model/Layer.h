@@ -77,6 +77,10 @@ struct Layer {
 /// True if fp16 holds each of `numbers` exactly; not-a-number counts as held.
 bool halvesHold(llvm::ArrayRef<float> numbers);
 
+/// The group size of kernels for layers with one group, so that these share
+/// kernels whatever their K is.
+inline constexpr int64_t oneGroup = int64_t(1) << 30;
+
 /// Checks what the comments on Layer's members say and sets actOrder; errors
 /// are InvalidArgument and name the member.
 Status checkLayer(Layer &layer);

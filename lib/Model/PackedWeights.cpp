@@ -133,6 +133,22 @@ std::vector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
   return packed;
 }
 
+int64_t model::packedGroupRows(const Layer &layer) {
+  if (!PackedOrder::takes(layer.bits) || layer.scaleType() != DType::F16 ||
+      layer.inFeatures >= oneGroup || layer.outFeatures >= oneGroup)
+    return 0;
+  if (layer.groups == 1)
+    return oneGroup;
+  if (layer.groupSize % 16 != 0)
+    return 0;
+  std::vector<int64_t> rows(static_cast<size_t>(layer.groups));
+  for (int32_t group : layer.gIdx)
+    ++rows[static_cast<size_t>(group)];
+  return std::count(rows.begin(), rows.end(), layer.groupSize) == layer.groups
+             ? layer.groupSize
+             : 0;
+}
+
 Result<SortedLayer> model::sortRowsByGroup(const Layer &layer) {
   if (Status status = checkTypes(layer); !status.ok())
     return status;

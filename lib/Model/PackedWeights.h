@@ -41,6 +41,12 @@ struct PackedWeights {
   int64_t groupRows = 0;
 };
 
+/// The rows of a group of `layer` in the packed order, oneGroup for a single
+/// one. 0 if kernels cannot read it packed: it has no packed order (see
+/// packWeights), its groups are not whole steps of 16 rows, which is what
+/// tensor cores multiply at a time, or K or N is not below 2^30.
+int64_t packedGroupRows(const Layer &layer);
+
 /// Packs a layer that checkLayer takes. Unsupported for bits without a packed
 /// order, for scales that fp16 does not hold, and for an act-order layer whose
 /// groups differ in size.

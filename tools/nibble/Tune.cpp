@@ -42,9 +42,10 @@ static cl::opt<std::string> typeName("dtype", cl::sub(tuneCommand),
                                      cl::desc("Type of x: f16, bf16 or f32"));
 static cl::list<std::string> configs(
     "config", cl::sub(tuneCommand), cl::cat(category), cl::value_desc("words"),
-    cl::desc("A configuration to try, such as 'BLOCK_M=64 BLOCK_N=128 "
-             "BLOCK_K=32 warps=4'; may be given again. Without: the eight of "
-             "LoRAX's GPTQ kernel"));
+    cl::desc(
+        "A configuration to try, such as 'BLOCK_M=64 BLOCK_N=128 "
+        "BLOCK_K=32 warps=4', or lorax for the eight of LoRAX's GPTQ kernel; "
+        "may be given again. Without: these and nibble's own"));
 static cl::opt<bool> asJson("json", cl::sub(tuneCommand), cl::cat(category),
                             cl::desc("Print JSON instead of a table"));
 

@@ -7,6 +7,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "API/KernelChoice.h"
 #include "Driver/Memory.h"
 #include "Driver/Stream.h"
 #include "Sweep.h"
@@ -19,6 +20,17 @@ using namespace nibble;
 using namespace nibble::test;
 
 namespace {
+
+/// A packed configuration as the words that options take.
+std::string packedWords(const KernelConfig &config) {
+  std::string words = "packed=1 warps=" + std::to_string(config.warps) +
+                      " stages=" + std::to_string(config.stages) +
+                      " prefetch=" + std::to_string(config.prefetch) +
+                      " overlap=" + std::to_string(config.overlap);
+  for (const auto &[name, value] : config.params)
+    words += " " + name + "=" + std::to_string(value);
+  return words;
+}
 
 class OnDevice : public testing::Test {
 protected:
@@ -117,8 +129,21 @@ TEST_F(OnDevice, FormatsBySimt2) { formatSweep(2, device, "simt"); }
 TEST_F(OnDevice, FormatsBySimt3) { formatSweep(3, device, "simt"); }
 TEST_F(OnDevice, FormatsBySimt4) { formatSweep(4, device, "simt"); }
 TEST_F(OnDevice, FormatsBySimt8) { formatSweep(8, device, "simt"); }
+
+// What nibble chooses: packed weights where they have the order and rows are
+// few, else mma, else simt.
+TEST_F(OnDevice, SweepByChoice2) { sweep(2, device, "auto"); }
+TEST_F(OnDevice, SweepByChoice3) { sweep(3, device, "auto"); }
+TEST_F(OnDevice, SweepByChoice4) { sweep(4, device, "auto"); }
+TEST_F(OnDevice, SweepByChoice8) { sweep(8, device, "auto"); }
+TEST_F(OnDevice, FormatsByChoice2) { formatSweep(2, device, "auto"); }
+TEST_F(OnDevice, FormatsByChoice3) { formatSweep(3, device, "auto"); }
+TEST_F(OnDevice, FormatsByChoice4) { formatSweep(4, device, "auto"); }
+TEST_F(OnDevice, FormatsByChoice8) { formatSweep(8, device, "auto"); }
+
 // For compute-sanitizer, under which the whole sweep takes too long.
 TEST_F(OnDevice, ReducedSweepByMma) { sweep(4, device, "mma", true); }
+TEST_F(OnDevice, ReducedSweepByChoice) { sweep(4, device, "auto", true); }
 TEST_F(OnDevice, ReducedSweepBySimt) { sweep(4, device, "simt", true); }
 
 TEST_F(OnDevice, SameBitsFromRunToRun) {
@@ -230,9 +255,97 @@ TEST_F(OnDevice, ManyThreadsShareOneKernel) {
   }
 }
 
+/// Every configuration of the packed order that the tuner may choose gives what
+/// float64 does, and the same bits in every run.
+TEST_F(OnDevice, EveryPackedConfigurationIsRight) {
+  for (auto [K, N, rows] :
+       {std::tuple(4096, 1792, 1), std::tuple(2048, 1024, 7),
+        std::tuple(1664, 912, 13), std::tuple(1024, 672, 30),
+        std::tuple(1152, 448, 64)}) {
+    Problem p = problem(K, N, rows);
+    std::vector<KernelConfig> configs =
+        packedConfigs(p.model, rows, device->properties());
+    EXPECT_GE(configs.size(), 6u);
+    int ran = 0;
+    for (KernelConfig config : configs)
+      for (bool overlap : {false, true}) {
+        config.overlap =
+            overlap && device->properties().computeCapability >= 90;
+        QuantLinearOptions options;
+        options.device = "cuda:0";
+        options.config = packedWords(config);
+        SCOPED_TRACE(options.config);
+        Result<QuantLinear> layer =
+            QuantLinear::create(arraysOf(p.model, false), options);
+        ASSERT_TRUE(layer.ok()) << layer.status().message();
+        p.layer = *layer;
+        Result<const CompiledKernel *> kernel =
+            p.layer.prepare(DType::F16, rows);
+        if (!kernel.ok()) // more registers than there are
+          continue;
+        EXPECT_EQ((*kernel)->schedule, "mma_packed");
+        std::vector<uint16_t> first;
+        for (int run = 0; run < 10; ++run) {
+          ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
+          std::vector<uint16_t> y = result(p);
+          if (run == 0)
+            expectRight(p, first = y);
+          ASSERT_EQ(y, first) << "run " << run;
+        }
+        ++ran;
+      }
+    EXPECT_GE(ran, 8);
+  }
+}
+
+/// A chain of calls, each reading what the one before wrote, while the next is
+/// launched early.
+TEST_F(OnDevice, OverlappingCallsWaitForTheirInput) {
+  if (device->properties().computeCapability < 90)
+    GTEST_SKIP() << "kernels overlap on sm_90 and later";
+  std::mt19937 random(5);
+  model::Layer model = randomLayer(random, 4, 128, 2048, 2048, Groups::None,
+                                   /*bias=*/false);
+  for (uint16_t &scale : model.scales) // or the chain overflows
+    scale = floatToHalf(halfToFloat(scale) * 0.05f);
+  std::vector<std::vector<uint16_t>> results;
+  for (
+      const char *words :
+      {"packed=1 BLOCK_M=8 BLOCK_N=32 BLOCK_K=1024 warps=8 stages=3 prefetch=2",
+       "packed=1 BLOCK_M=8 BLOCK_N=32 BLOCK_K=1024 warps=8 stages=3 prefetch=2 "
+       "overlap=1"}) {
+    QuantLinearOptions options;
+    options.device = "cuda:0";
+    options.config = words;
+    QuantLinear layer = *QuantLinear::create(arraysOf(model, false), options);
+    std::vector<uint16_t> x(2048, floatToHalf(0.5f));
+    std::vector<driver::DeviceBuffer> memory;
+    memory.push_back(*driver::DeviceBuffer::copyOf(*device, x.data(), 4096));
+    memory.push_back(*driver::DeviceBuffer::allocate(*device, 4096));
+    for (int i = 0; i < 40; ++i) {
+      auto view = [&](int which) {
+        return TensorView::dense(
+            reinterpret_cast<void *>(memory[which].address()), DType::F16,
+            {1, 2048});
+      };
+      ASSERT_TRUE(layer.forward(view(i % 2), view(1 - i % 2)).ok());
+    }
+    ASSERT_TRUE(driver::copyToHost(*device, x.data(), memory[0].address(), 4096,
+                                   nullptr)
+                    .ok());
+    ASSERT_TRUE(driver::synchronize(*device, nullptr).ok());
+    results.push_back(x);
+  }
+  EXPECT_EQ(results[0], results[1]);
+}
+
 TEST_F(OnDevice, TuningChoosesTheFastest) {
   Problem p = problem(1024, 1024, 16);
-  Result<std::vector<Candidate>> lorax = p.layer.tune(DType::F16, 16);
+  Result<std::vector<Candidate>> own = p.layer.tune(DType::F16, 16);
+  ASSERT_TRUE(own.ok()) << own.status().message();
+  EXPECT_GE(own->size(), 12u);
+  Result<std::vector<Candidate>> lorax =
+      p.layer.tune(DType::F16, 16, {"lorax"});
   ASSERT_TRUE(lorax.ok()) << lorax.status().message();
   EXPECT_GE(lorax->size(), 6u); // BLOCK_M cut to 16 makes some equal
   EXPECT_LE(lorax->size(), 8u);

@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "Compiler": {"Conversion", "Transforms", "Target", "Nibble", "Support", "mlir", "llvm"},
     "Jit": {"Transforms", "Target", "Driver", "Support", SUPPORT},
     "Model": {"Support", "Layout", SUPPORT},
-    "API": {"Jit", "Model", "Driver", "Target", "Transforms", "Support", SUPPORT},
+    "API": {"Jit", "Model", "Layout", "Driver", "Target", "Transforms", "Support", SUPPORT},
 }
 
 

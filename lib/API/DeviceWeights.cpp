@@ -1,0 +1,155 @@
+//===- API/DeviceWeights.cpp - A layer's arrays on a device ---------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See DeviceWeights.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "API/DeviceWeights.h"
+#include "Driver/Stream.h"
+#include "Jit/Arguments.h"
+#include "Jit/KernelCache.h"
+#include "Layout/PackedOrder.h"
+#include "Model/PackedWeights.h"
+
+using namespace nibble;
+using driver::DeviceBuffer;
+using layout::PackedOrder;
+
+static const void *asPointer(const DeviceBuffer &buffer) {
+  return reinterpret_cast<const void *>(buffer.address());
+}
+
+/// `from` is a vector or an ArrayRef.
+template <typename ArrayT>
+static Status copy(const driver::Device &device, const ArrayT &from,
+                   DeviceBuffer &to) {
+  Result<DeviceBuffer> buffer = DeviceBuffer::copyOf(
+      device, from.data(), from.size() * sizeof(*from.data()));
+  if (buffer.ok())
+    to = std::move(*buffer);
+  return buffer.status();
+}
+
+Result<DeviceWeights> DeviceWeights::upload(const model::Layer &layer,
+                                            const driver::Device &device,
+                                            const std::string &target,
+                                            bool pack) {
+  DeviceWeights weights;
+  Status status = copy(device, layer.qweight, weights.qweight);
+  if (status.ok())
+    status = copy(device, layer.qzeros, weights.qzeros);
+  if (status.ok())
+    status = copy(device, layer.scaleBytes(), weights.scales);
+  if (status.ok())
+    status = copy(device, layer.gIdx, weights.gIdx);
+  if (status.ok())
+    status = copy(device, layer.bias, weights.bias);
+  if (status.ok() && pack && model::packedGroupRows(layer))
+    status = weights.pack(layer, device, target);
+  if (!status.ok())
+    return status;
+  return weights;
+}
+
+/// The kernel that packs codes of `bits` bits.
+static CompileRequest packRequest(int bits, const std::string &target) {
+  CompileRequest request;
+  request.kernel = "pack_weights";
+  request.target = target;
+  request.config = "BITS=" + std::to_string(bits) +
+                   " BLOCK_K=" + std::to_string(PackedOrder(bits).unitRows()) +
+                   " BLOCK_N=64 warps=4";
+  return request;
+}
+
+Status DeviceWeights::pack(const model::Layer &layer,
+                           const driver::Device &device,
+                           const std::string &target) {
+  PackedOrder order(layer.bits);
+  int64_t K = layer.inFeatures, N = layer.outFeatures;
+  int64_t rows = order.packedRows(K), columns = PackedOrder::packedColumns(N);
+  // Rows of act-order are sorted on the host, in the checkpoint's order.
+  DeviceBuffer sorted;
+  if (layer.actOrder) {
+    Result<model::SortedLayer> made = model::sortRowsByGroup(layer);
+    Status status = made.status();
+    if (status.ok())
+      status = copy(device, made->layer.qweight, sorted);
+    if (status.ok())
+      status = copy(device, made->permutation, permutation);
+    if (!status.ok())
+      return status;
+  }
+  if (Status status =
+          copy(device, model::packScalesAndZeros(layer), scalesAndZeros);
+      !status.ok())
+    return status;
+  Result<DeviceBuffer> made = DeviceBuffer::allocate(
+      device, static_cast<size_t>(rows * columns) * sizeof(int32_t));
+  if (!made.ok())
+    return made.status();
+  codes = std::move(*made);
+
+  Result<std::shared_ptr<const LoadedKernel>> kernel =
+      findOrCompile(packRequest(layer.bits, target), &device);
+  if (!kernel.ok())
+    return kernel.status().withContext("packing the weights");
+  const KernelInterface &interface = (*kernel)->compiled().interface;
+  auto matrix = [](const DeviceBuffer &buffer, int64_t rowStride) {
+    return MatrixArgument{reinterpret_cast<void *>(buffer.address()), rowStride,
+                          1};
+  };
+  KernelSizes sizes = {
+      {"K", K}, {"N", N}, {"KP", rows * order.unitRows()}, {"NP", columns / 8}};
+  Result<int64_t> programs = interface.programs(sizes);
+  if (!programs.ok())
+    return programs.status();
+  llvm::SmallVector<int64_t> values, words;
+  for (const KernelSize &size : interface.sizes)
+    values.push_back(sizes.at(size.name));
+  fillWords(
+      interface,
+      {matrix(layer.actOrder ? sorted : qweight, N), matrix(codes, columns)},
+      values, words);
+  Status status = (*kernel)->launch(words, *programs, nullptr);
+  return status.ok() ? driver::synchronize(device, nullptr) : status;
+}
+
+WeightAddresses DeviceWeights::addresses(bool packed) const {
+  const DeviceBuffer &rows =
+      packed && permutation.address() ? permutation : gIdx;
+  return {asPointer(packed ? codes : qweight), asPointer(qzeros),
+          asPointer(packed ? scalesAndZeros : scales), asPointer(rows),
+          asPointer(bias)};
+}
+
+size_t DeviceWeights::bytesRead(bool packed) const {
+  return packed ? codes.bytes() + scalesAndZeros.bytes()
+                : qweight.bytes() + qzeros.bytes() + scales.bytes();
+}
+
+Result<WeightAddresses>
+DeviceWeights::duplicate(bool packed, std::vector<DeviceBuffer> &copies) const {
+  WeightAddresses addresses = this->addresses(packed);
+  Status status;
+  auto copyTo = [&](const DeviceBuffer &buffer, const void *&address) {
+    if (!status.ok())
+      return;
+    Result<DeviceBuffer> made = buffer.duplicate();
+    status = made.status();
+    if (!status.ok())
+      return;
+    address = asPointer(*made);
+    copies.push_back(std::move(*made));
+  };
+  copyTo(packed ? codes : qweight, addresses.qweight);
+  copyTo(packed ? scalesAndZeros : scales, addresses.scales);
+  if (!packed)
+    copyTo(qzeros, addresses.qzeros);
+  if (!status.ok())
+    return status;
+  return addresses;
+}

@@ -1,0 +1,58 @@
+//===- API/DeviceWeights.h - A layer's arrays on a device -----------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The memory that a layer takes on a GPU: its arrays in the checkpoint's order
+// and, where there is one, its weights in the packed order (see
+// Layout/PackedOrder.h), which the kernel pack_weights makes there once.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_API_DEVICEWEIGHTS_H
+#define NIBBLE_API_DEVICEWEIGHTS_H
+
+#include "Driver/Memory.h"
+#include "Model/Layer.h"
+#include <vector>
+
+namespace nibble {
+
+/// What a launch of matmul_248 is passed of a layer. For kernels of packed
+/// weights qweight has the packed codes, scales the scales and zero points, and
+/// gIdx the permutation of an act-order layer.
+struct WeightAddresses {
+  const void *qweight, *qzeros, *scales, *gIdx, *bias;
+};
+
+/// Device memory with a layer's weights.
+class DeviceWeights {
+public:
+  /// Copies `layer` to `device`, which takes code for `target`, and packs its
+  /// weights there if they have a packed order and `pack`.
+  static Result<DeviceWeights> upload(const model::Layer &layer,
+                                      const driver::Device &device,
+                                      const std::string &target, bool pack);
+
+  WeightAddresses addresses(bool packed) const;
+  /// True if the packed order is there.
+  bool arePacked() const { return codes.address() != 0; }
+
+  /// The addresses with copies, appended to `copies`, in the place of all that
+  /// a call reads once: for calls that are to find nothing in a cache.
+  Result<WeightAddresses>
+  duplicate(bool packed, std::vector<driver::DeviceBuffer> &copies) const;
+  /// The bytes of those copies.
+  size_t bytesRead(bool packed) const;
+
+private:
+  Status pack(const model::Layer &layer, const driver::Device &device,
+              const std::string &target);
+
+  driver::DeviceBuffer qweight, qzeros, scales, gIdx, bias;
+  driver::DeviceBuffer codes, scalesAndZeros, permutation;
+};
+
+} // namespace nibble
+
+#endif // NIBBLE_API_DEVICEWEIGHTS_H

@@ -1,0 +1,109 @@
+//===- Conversion/StagedRows.cpp - Activations in shared memory -----------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See StagedRows.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Conversion/StagedRows.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+
+using namespace mlir;
+using namespace nibble;
+using namespace nibble::ir;
+
+StagedRows::StagedRows(const MmaPackedPlan &plan, TileEvaluator &evaluator,
+                       Value shared, Value thread, Value firstRow, Value rows)
+    : WordMath(evaluator.builder()), plan(plan), evaluator(evaluator),
+      element(plan.element()), shared(shared) {
+  auto matrix = cast<MatrixType>(plan.x.getType());
+  K = narrow(evaluator.sizeValue(matrix.getShape()[1]));
+  // The threads of a pass over the rows take all pieces of 2 warpsN rows.
+  int64_t pieces = plan.blockK / 8, rowsAPass = plan.threads() / pieces;
+  piece = rem(thread, pieces);
+  const TileEvaluator::Matrix &x = evaluator.matrix(plan.x);
+  Value rowStride =
+      b.make<arith::IndexCastOp>(b.op().getI64Type(), x.rowStride);
+  for (int64_t pass = 0; pass * rowsAPass < plan.blockM; ++pass) {
+    Value row = add(div(thread, pieces), b.i32(pass * rowsAPass));
+    inside.push_back(less(row, rows));
+    Value held = select(inside.back(), row, b.i32(0));
+    Value elements = mul(wide(add(firstRow, held)), rowStride);
+    if (plan.copiesX)
+      elements = add(elements, wide(mul(piece, b.i32(8))));
+    address.push_back(at(x.address, elements, matrix.getElementType()));
+    Value chunk = b.make<arith::XOrIOp>(rem(piece, 8), rem(row, 8));
+    placeInStage.push_back(
+        add(mul(div(piece, 8), b.i32(plan.blockM * 128)),
+            add(mul(row, b.i32(128)), mul(chunk, b.i32(16)))));
+  }
+}
+
+/// This thread's elements of x for `step`, converted, one vector of 8 a row.
+/// Rows are read in the order in which W's were before they were packed.
+SmallVector<Value> StagedRows::gather(Value step) {
+  Type xType = cast<MatrixType>(plan.x.getType()).getElementType();
+  Value first = add(mul(step, b.i32(plan.blockK)), mul(piece, b.i32(8)));
+  Value zero = b.splat(element, 0);
+  SmallVector<Values> elements(address.size());
+  for (int64_t j = 0; j < 8; ++j) {
+    Value k = add(first, b.i32(j));
+    Value there = less(k, K);
+    k = select(there, k, b.i32(0));
+    if (plan.permutation) {
+      Type word = b.op().getI32Type();
+      Value from = evaluator.matrix(plan.permutation).address;
+      k = b.make<LLVM::LoadOp>(word, at(from, wide(k), word), /*alignment=*/4);
+    }
+    for (auto [r, row] : llvm::enumerate(address)) {
+      Value value = b.make<LLVM::LoadOp>(xType, at(row, wide(k), xType),
+                                         xType.getIntOrFloatBitWidth() / 8);
+      elements[r].push_back(
+          select(there, evaluator.convert(value, element), zero));
+    }
+  }
+  Values vectors;
+  for (Values &each : elements)
+    vectors.push_back(
+        b.make<vector::FromElementsOp>(VectorType::get({8}, element), each));
+  return vectors;
+}
+
+SmallVector<Value> StagedRows::fetch(Value step, Value slot) {
+  Value first = mul(step, b.i32(plan.blockK));
+  if (!plan.copiesX) {
+    Values zeros(address.size(), b.splat(VectorType::get({8}, element), 0));
+    return branch(less(first, K), zeros, [&] { return gather(step); });
+  }
+  Value insideK = less(add(first, mul(piece, b.i32(8))), K);
+  Value bytes = wide(mul(step, b.i32(plan.blockK * 2)));
+  for (auto [r, insideM] : llvm::enumerate(inside)) {
+    // Rows beyond the last may hold anything: each row of x has sums of its
+    // own. Columns beyond K are multiplied, and must be 0.
+    Value copied = plan.wholeSteps ? both(insideM, insideK) : insideM;
+    auto guard = b.create<scf::IfOp>(copied, /*withElseRegion=*/false);
+    b.inBlock(guard.thenBlock(), [&, r = r] {
+      Value from = at(address[r], bytes), size;
+      if (!plan.wholeSteps) {
+        from = select(insideK, from, address[r]);
+        size = select(insideK, b.i32(16), b.i32(0));
+      }
+      b.create<NVVM::CpAsyncOp>(at(shared, add(slot, placeInStage[r])), from,
+                                16, NVVM::LoadCacheModifierKind::CG, size);
+    });
+  }
+  b.create<NVVM::CpAsyncCommitGroupOp>();
+  return Values();
+}
+
+void StagedRows::place(ValueRange values, Value slot) {
+  for (auto [r, value] : llvm::enumerate(values)) {
+    auto guard = b.create<scf::IfOp>(inside[r], /*withElseRegion=*/false);
+    b.inBlock(guard.thenBlock(), [&, r = r, value = value] {
+      b.create<LLVM::StoreOp>(value, at(shared, add(slot, placeInStage[r])),
+                              16);
+    });
+  }
+}

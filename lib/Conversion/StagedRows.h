@@ -1,0 +1,54 @@
+//===- Conversion/StagedRows.h - Activations in shared memory -------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The activations of schedule mma_packed: rows of x on their way to shared
+// memory, some steps over K ahead. A stage holds blockK columns of blockM rows
+// in pieces of 64 columns, each piece row by row, 128 bytes a row; chunk c of
+// 16 bytes of row r lies at chunk c ^ r % 8 (Layout/Swizzle.h), so that the
+// eight rows that ldmatrix reads at a time are in different banks.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef NIBBLE_CONVERSION_STAGEDROWS_H
+#define NIBBLE_CONVERSION_STAGEDROWS_H
+
+#include "Conversion/MmaPackedPlan.h"
+#include "Conversion/TileEvaluator.h"
+#include "Conversion/WordMath.h"
+
+namespace nibble {
+
+/// Brings x into shared memory, all threads of a program together.
+class StagedRows : WordMath {
+public:
+  /// For `rows` rows of x from `firstRow` on (i32), by thread number `thread`,
+  /// into the shared memory at `shared`.
+  StagedRows(const MmaPackedPlan &plan, TileEvaluator &evaluator,
+             mlir::Value shared, mlir::Value thread, mlir::Value firstRow,
+             mlir::Value rows);
+
+  /// Begins to bring x of `step` into the stage at byte `slot`: by copies that
+  /// run on their own, a group of them a call, or into the registers that are
+  /// returned, for place().
+  mlir::SmallVector<mlir::Value> fetch(mlir::Value step, mlir::Value slot);
+  /// Writes what fetch() returned.
+  void place(mlir::ValueRange values, mlir::Value slot);
+
+private:
+  Values gather(Value step);
+
+  const MmaPackedPlan &plan;
+  TileEvaluator &evaluator;
+  mlir::Type element;
+  Value shared, K;
+  /// This thread's piece of a row in a step, 8 elements each; and for each of
+  /// its rows: whether there is one, its address, its place in a stage.
+  Value piece;
+  Values inside, address, placeInStage;
+};
+
+} // namespace nibble
+
+#endif // NIBBLE_CONVERSION_STAGEDROWS_H
