@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/KernelChoice.h"
+#include "Layout/PackedProgram.h"
 #include "Model/PackedWeights.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
@@ -214,102 +215,136 @@ static Blocks gpuBlocks(int64_t rows, int64_t columns,
 // Packed weights
 //===----------------------------------------------------------------------===//
 
-/// The most rows that mma_packed takes at a time.
-static constexpr int64_t mostPackedRows = 64;
+using layout::PackedProgram;
 
 namespace {
-/// How a program of mma_packed is divided (Conversion/MmaPackedPlan.h).
+/// How the columns and the rows of K of a program are divided, and how far
+/// ahead it reads.
 struct PackedShape {
   int64_t tiles, warpsN, warpsK;
   int stages, prefetch;
 };
 } // namespace
 
-static KernelConfig packedConfig(const PackedShape &shape, int64_t rows,
-                                 int64_t inFeatures) {
+/// The program of `shape` for a layer and some rows.
+static PackedProgram packedProgram(const PackedShape &shape, int64_t rows,
+                                   const model::Layer &layer,
+                                   int64_t groupRows) {
   // No more warps along K than it has steps.
+  int64_t steps = (layer.inFeatures + PackedProgram::warpRows - 1) /
+                  PackedProgram::warpRows;
   int64_t warpsK = std::min<int64_t>(
-      shape.warpsK,
-      static_cast<int64_t>(llvm::PowerOf2Ceil((inFeatures + 127) / 128)));
-  KernelConfig config;
-  config.params = {{"BLOCK_M", rows <= 8    ? 8
-                               : rows <= 16 ? 16
-                               : rows <= 32 ? 32
-                                            : 64},
-                   {"BLOCK_N", shape.tiles * shape.warpsN * 16},
-                   {"BLOCK_K", warpsK * 128}};
-  config.warps = static_cast<int>(shape.warpsN * warpsK);
-  config.stages = shape.stages;
-  config.prefetch = shape.prefetch;
-  config.packed = 1;
-  return config;
+      shape.warpsK, static_cast<int64_t>(llvm::PowerOf2Ceil(steps)));
+  PackedProgram program;
+  program.bits = layer.bits;
+  program.groupRows = groupRows;
+  program.blockM = rows <= 8 ? 8 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
+  program.blockN = shape.tiles * shape.warpsN * PackedProgram::tileColumns;
+  program.blockK = warpsK * PackedProgram::warpRows;
+  program.warps = static_cast<int>(shape.warpsN * warpsK);
+  program.stages = shape.stages;
+  program.prefetch = shape.prefetch;
+  return program;
 }
 
-/// The shape that was fastest for so many tiles of columns on an H100, where
-/// programs that each hold a multiprocessor's registers were best, and as many
-/// of them as there are multiprocessors.
-static PackedShape bestPackedShape(int64_t rows, int64_t tiles,
-                                   int64_t multiprocessors) {
+/// Programs in the order in which they are tried for so many rows, `tiles`
+/// tiles of columns and multiprocessors: the one that was fastest on an H100
+/// 80GB HBM3 (bench/results/2026-11-24-h100-tuning.json), then the rest.
+static llvm::SmallVector<PackedShape> packedShapes(int64_t rows, int64_t tiles,
+                                                   int64_t multiprocessors) {
   auto upTo = [&](int64_t perProcessor) {
     return tiles <= perProcessor * multiprocessors;
   };
   if (rows <= 8)
-    return upTo(2)   ? PackedShape{2, 1, 16, 3, 1}
-           : upTo(4) ? PackedShape{2, 1, 8, 3, 2}
-                     : PackedShape{4, 1, 8, 3, 1};
+    return {upTo(2)   ? PackedShape{1, 1, 8, 3, 2}
+            : upTo(4) ? PackedShape{2, 1, 8, 3, 2}
+                      : PackedShape{4, 1, 8, 3, 1},
+            {2, 1, 16, 3, 2},
+            {2, 1, 16, 3, 1},
+            {2, 1, 8, 3, 2},
+            {1, 1, 8, 3, 2},
+            {4, 1, 8, 3, 1},
+            {4, 1, 4, 3, 2},
+            {2, 2, 8, 3, 2},
+            {2, 7, 2, 3, 2},
+            {1, 1, 8, 3, 1},
+            {1, 1, 4, 3, 1}};
   if (rows <= 16)
-    return upTo(2)   ? PackedShape{2, 1, 8, 3, 2}
-           : upTo(4) ? PackedShape{2, 2, 8, 3, 2}
-           : upTo(7) ? PackedShape{2, 4, 4, 3, 2}
-                     : PackedShape{2, 7, 2, 4, 2};
+    return {upTo(2)   ? PackedShape{1, 2, 8, 3, 2}
+            : upTo(4) ? PackedShape{2, 2, 8, 3, 2}
+            : upTo(7) ? PackedShape{4, 2, 4, 3, 2}
+                      : PackedShape{2, 7, 2, 3, 2},
+            {1, 7, 2, 3, 3},
+            {2, 1, 8, 3, 2},
+            {1, 2, 8, 3, 2},
+            {2, 2, 8, 3, 2},
+            {4, 1, 8, 3, 1},
+            {4, 2, 4, 3, 2},
+            {2, 4, 4, 3, 2},
+            {2, 7, 2, 3, 2},
+            {1, 1, 8, 3, 1},
+            {1, 1, 4, 3, 1}};
   if (rows <= 32)
-    return upTo(2)   ? PackedShape{1, 2, 8, 3, 2}
-           : upTo(4) ? PackedShape{2, 2, 4, 3, 2}
-           : upTo(7) ? PackedShape{2, 4, 4, 3, 2}
-                     : PackedShape{2, 7, 2, 3, 2};
-  return upTo(4) ? PackedShape{1, 4, 4, 3, 1} : PackedShape{2, 4, 2, 3, 2};
+    return {upTo(2)   ? PackedShape{1, 2, 8, 3, 2}
+            : upTo(4) ? PackedShape{2, 2, 4, 3, 2}
+            : upTo(7) ? PackedShape{2, 4, 2, 3, 2}
+                      : PackedShape{2, 7, 2, 3, 2},
+            {1, 7, 2, 3, 3},
+            {1, 2, 8, 3, 2},
+            {2, 2, 4, 3, 2},
+            {2, 4, 2, 3, 2},
+            {2, 4, 4, 3, 1},
+            {2, 8, 1, 3, 2},
+            {2, 7, 2, 3, 2},
+            {1, 2, 4, 3, 1},
+            {1, 1, 4, 3, 1}};
+  return {upTo(4)   ? PackedShape{2, 2, 4, 3, 2}
+          : upTo(7) ? PackedShape{2, 4, 2, 3, 2}
+                    : PackedShape{2, 8, 1, 3, 2},
+          {2, 2, 4, 3, 2},
+          {1, 4, 4, 3, 2},
+          {2, 4, 2, 3, 2},
+          {1, 7, 2, 3, 2},
+          {2, 7, 1, 3, 2},
+          {1, 8, 2, 3, 2},
+          {2, 8, 1, 3, 2},
+          {1, 4, 2, 3, 1},
+          {1, 4, 1, 3, 1},
+          {1, 2, 1, 2, 1}};
 }
 
 std::vector<KernelConfig>
 nibble::packedConfigs(const model::Layer &layer, int64_t rows,
                       const driver::DeviceProperties &device) {
-  static constexpr PackedShape few[] = {
-      {2, 1, 16, 3, 1}, {2, 1, 16, 3, 2}, {2, 1, 8, 3, 2}, {1, 1, 8, 3, 2},
-      {2, 1, 8, 3, 4},  {4, 1, 8, 3, 1},  {4, 1, 4, 3, 2}, {2, 2, 8, 3, 2},
-      {4, 2, 8, 3, 1},  {2, 7, 2, 3, 2},  {1, 7, 2, 3, 2}};
-  static constexpr PackedShape some[] = {
-      {2, 1, 8, 3, 2}, {2, 2, 8, 3, 2}, {4, 1, 8, 3, 1}, {4, 2, 4, 3, 2},
-      {2, 4, 4, 3, 2}, {1, 2, 8, 3, 2}, {2, 7, 2, 3, 2}, {1, 7, 2, 3, 3}};
-  static constexpr PackedShape many[] = {
-      {1, 2, 8, 3, 2}, {2, 2, 4, 3, 2}, {2, 4, 4, 3, 2}, {2, 4, 2, 3, 2},
-      {1, 4, 4, 3, 2}, {2, 7, 2, 3, 2}, {2, 7, 1, 3, 2}, {1, 7, 2, 3, 2},
-      {1, 8, 2, 3, 2}, {2, 8, 1, 3, 2}};
   std::vector<KernelConfig> configs;
-  if (rows > mostPackedRows || !model::packedGroupRows(layer))
+  int64_t groupRows = model::packedGroupRows(layer);
+  if (rows > PackedProgram::mostRows || !groupRows)
     return configs;
-  auto add = [&](const PackedShape &shape) {
-    KernelConfig config = packedConfig(shape, rows, layer.inFeatures);
+  for (const PackedShape &shape : packedShapes(
+           rows, (layer.outFeatures + 15) / 16, device.multiprocessors)) {
+    PackedProgram program = packedProgram(shape, rows, layer, groupRows);
+    if (program.refusal(static_cast<int64_t>(device.maxSharedBytesPerBlock)))
+      continue;
+    KernelConfig config;
+    config.params = {{"BLOCK_M", program.blockM},
+                     {"BLOCK_N", program.blockN},
+                     {"BLOCK_K", program.blockK}};
+    config.warps = program.warps;
+    config.stages = program.stages;
+    config.prefetch = program.prefetch;
+    config.packed = 1;
     if (!llvm::is_contained(configs, config))
       configs.push_back(std::move(config));
-  };
-  add(bestPackedShape(rows, (layer.outFeatures + 15) / 16,
-                      device.multiprocessors));
-  for (const PackedShape &shape : rows <= 8    ? llvm::ArrayRef(few)
-                                  : rows <= 16 ? llvm::ArrayRef(some)
-                                               : llvm::ArrayRef(many))
-    add(shape);
+  }
   return configs;
 }
 
+/// The request for `chosen`, one of packedConfigs, with what the overrides say
+/// of it.
 static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
                                     const std::string &target,
-                                    const driver::DeviceProperties &device,
-                                    const KernelConfig &overrides,
-                                    int64_t groupRows) {
-  KernelConfig chosen = packedConfig(
-      bestPackedShape(firstRows(kind.bucket), (layer.outFeatures + 15) / 16,
-                      device.multiprocessors),
-      firstRows(kind.bucket), layer.inFeatures);
+                                    KernelConfig chosen,
+                                    const KernelConfig &overrides) {
   if (overrides.packed) {
     for (const auto &[name, value] : overrides.params)
       chosen.params[name] = value;
@@ -325,7 +360,7 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
   // Groups are the packed order's, and the step over K may be less than whole.
   config.params["GROUP_SIZE"] = model::oneGroup;
   config.multiples["K"] = std::gcd(layer.inFeatures, blocks.k);
-  config.packed = groupRows;
+  config.packed = model::packedGroupRows(layer);
   config.stages = chosen.stages;
   config.prefetch = chosen.prefetch;
   config.overlap = chosen.overlap;
@@ -341,18 +376,18 @@ CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
                                   const driver::DeviceProperties &device,
                                   const KernelConfig &overrides,
                                   const std::string &schedule) {
-  bool chosen = overrides.params.empty() && !overrides.warps;
-  int64_t groupRows = schedule == "mma_packed" || overrides.packed ||
-                              (schedule == "auto" && chosen &&
-                               firstRows(kind.bucket) <= mostPackedRows)
-                          ? model::packedGroupRows(layer)
-                          : 0;
+  // Few rows take the packed order, unless something says otherwise.
+  int64_t rows = firstRows(kind.bucket);
+  bool silent = overrides.params.empty() && !overrides.warps;
+  std::vector<KernelConfig> packed;
+  if (schedule == "mma_packed" || overrides.packed ||
+      (schedule == "auto" && silent))
+    packed = packedConfigs(layer, rows, device);
   CompileRequest request;
-  if (groupRows) {
-    request = packedRequest(layer, kind, target, device, overrides, groupRows);
+  if (!packed.empty()) {
+    request = packedRequest(layer, kind, target, packed.front(), overrides);
   } else {
-    Blocks blocks =
-        gpuBlocks(firstRows(kind.bucket), layer.outFeatures, device);
+    Blocks blocks = gpuBlocks(rows, layer.outFeatures, device);
     KernelConfig config = configFor(layer, kind.type, blocks, overrides);
     for (const char *name : {"qweight", "scales"})
       config.alignments[name] = 16;

@@ -9,17 +9,10 @@
 
 #include "Conversion/MmaPackedPlan.h"
 #include "Conversion/Schedule.h"
-#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 using namespace nibble;
 using namespace nibble::ir;
-
-int64_t MmaPackedPlan::stepsPerScale() const {
-  if (groupRows % warpRows == 0)
-    return warpRows / 16;
-  return warpRows % groupRows == 0 ? groupRows / 16 : 1;
-}
 
 /// The weights: dequantized codes whose words, scales and zero points each
 /// come from a matrix.
@@ -96,55 +89,15 @@ std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
     return refusal;
   DotOp dot = plan.product.dot;
   auto lhs = cast<TileType>(dot.getLhs().getType());
-  plan.options = options;
   plan.groupRows = packed.getInt();
   plan.blockM = lhs.getDim(0);
   plan.blockK = lhs.getDim(1);
   plan.blockN = cast<TileType>(dot.getRhs().getType()).getDim(1);
-  if (!layout::PackedOrder::takes(plan.bits))
-    return Refusal{dot, llvm::formatv("multiplies with codes of {0} bits; the "
-                                      "packed order has 2, 4 and 8",
-                                      plan.bits)};
-  if (plan.groupRows % 16)
-    return Refusal{dot, llvm::formatv("has groups of {0} rows, not a multiple "
-                                      "of 16",
-                                      plan.groupRows)};
-  if (plan.blockM % 8 || plan.blockM > 64)
-    return Refusal{dot, llvm::formatv("has {0} rows, not a multiple of 8 up "
-                                      "to 64",
-                                      plan.blockM)};
-  if (plan.blockK % MmaPackedPlan::warpRows)
-    return Refusal{dot, llvm::formatv("has {0} steps over K, not a multiple "
-                                      "of {1}",
-                                      plan.blockK, MmaPackedPlan::warpRows)};
-  if (options.warps % plan.warpsK())
-    return Refusal{dot, llvm::formatv("has {0} steps over K, which {1} warps "
-                                      "cannot divide into parts of {2}",
-                                      plan.blockK, options.warps,
-                                      MmaPackedPlan::warpRows)};
-  if (plan.blockN % (MmaPackedPlan::tileColumns * plan.warpsN()))
-    return Refusal{dot, llvm::formatv("has {0} columns, which {1} warps cannot "
-                                      "divide into tiles of {2}",
-                                      plan.blockN, plan.warpsN(),
-                                      MmaPackedPlan::tileColumns)};
-  if (options.stages < 2)
-    return Refusal{dot, "needs at least 2 stages"};
-  // Sums, words in flight, and fragments of x; the rest is for addresses.
-  plan.registers =
-      plan.tiles() * plan.tokens() * 4 * (plan.scalesSums() ? 2 : 1) +
-      plan.tiles() * options.prefetch *
-          (4 * plan.units() + 2 * plan.scalesPerStep()) +
-      plan.tokens() * 4;
-  int64_t available = std::min<int64_t>(255, 65536 / plan.threads()) - 24;
-  if (plan.registers > available)
-    return Refusal{dot,
-                   llvm::formatv("keeps {0} registers a thread, more "
-                                 "than the {1} of {2} threads",
-                                 plan.registers, available, plan.threads())};
-  if (plan.sharedBytes() > options.sharedBytes)
-    return Refusal{dot, llvm::formatv("needs {0} bytes of shared memory, more "
-                                      "than {1}",
-                                      plan.sharedBytes(), options.sharedBytes)};
+  plan.warps = options.warps;
+  plan.stages = options.stages;
+  plan.prefetch = options.prefetch;
+  if (std::optional<std::string> why = plan.refusal(options.sharedBytes))
+    return Refusal{dot, *why};
   auto x = cast<MatrixType>(plan.x.getType());
   ExtentAttr K = x.getShape()[1];
   ExtentAttr N = plan.product.store.getMatrix().getType().getShape()[1];

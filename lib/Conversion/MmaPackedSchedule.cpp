@@ -36,8 +36,8 @@ namespace {
 /// Builds the body of one kernel.
 class PackedBuilder : WordMath {
 public:
-  PackedBuilder(const MmaPackedPlan &plan, TileEvaluator &evaluator,
-                Value thread, Value shared);
+  PackedBuilder(const MmaPackedPlan &plan, bool overlap,
+                TileEvaluator &evaluator, Value thread, Value shared);
   LogicalResult build();
 
 private:
@@ -57,6 +57,7 @@ private:
   Value nextSlot(Value slot);
 
   const MmaPackedPlan &plan;
+  bool overlap;
   TileEvaluator &evaluator;
   Type element;
   FragmentCodes codes;
@@ -73,12 +74,12 @@ private:
   std::optional<StagedRows> x;
 };
 
-PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
+PackedBuilder::PackedBuilder(const MmaPackedPlan &plan, bool overlap,
                              TileEvaluator &evaluator, Value thread,
                              Value shared)
-    : WordMath(evaluator.builder()), plan(plan), evaluator(evaluator),
-      element(plan.element()), codes(b, plan.bits, element), shared(shared),
-      thread(thread) {}
+    : WordMath(evaluator.builder()), plan(plan), overlap(overlap),
+      evaluator(evaluator), element(plan.element()),
+      codes(b, plan.bits, element), shared(shared), thread(thread) {}
 
 //===----------------------------------------------------------------------===//
 // Weights
@@ -276,7 +277,7 @@ SmallVector<Value> PackedBuilder::compute(ValueRange sums, ValueRange weights,
 
 Value PackedBuilder::nextSlot(Value slot) {
   Value next = add(slot, b.i32(plan.stageBytes()));
-  Value end = b.i32(plan.options.stages * plan.stageBytes());
+  Value end = b.i32(plan.stages * plan.stageBytes());
   return select(less(next, end), next, b.i32(0));
 }
 
@@ -286,14 +287,14 @@ SmallVector<Value> PackedBuilder::step(Value step, int64_t prefetched,
                                        ValueRange carried) {
   Value slot = carried.back();
   if (plan.copiesX)
-    b.create<NVVM::CpAsyncWaitGroupOp>(plan.options.stages - 2);
+    b.create<NVVM::CpAsyncWaitGroupOp>(plan.stages - 2);
   b.create<NVVM::Barrier0Op>();
   // The slot before this one was read in the step before.
   Value filled =
       select(b.make<arith::CmpIOp>(arith::CmpIPredicate::eq, slot, b.i32(0)),
-             b.i32((plan.options.stages - 1) * plan.stageBytes()),
+             b.i32((plan.stages - 1) * plan.stageBytes()),
              add(slot, b.i32(-plan.stageBytes())));
-  Values fetched = x->fetch(add(step, b.i32(plan.options.stages - 1)), filled);
+  Values fetched = x->fetch(add(step, b.i32(plan.stages - 1)), filled);
   ValueRange sums = carried.take_front(sumCount());
   ValueRange weights =
       carried.slice(sumCount() + prefetched * weightCount(), weightCount());
@@ -306,13 +307,13 @@ SmallVector<Value> PackedBuilder::step(Value step, int64_t prefetched,
     next = branch(less(warpStep, warpSteps), sums, multiplied);
   }
   x->place(fetched, filled);
-  for (int64_t d = 0; d < plan.options.prefetch; ++d) {
+  for (int64_t d = 0; d < plan.prefetch; ++d) {
     ValueRange held =
         carried.slice(sumCount() + d * weightCount(), weightCount());
-    llvm::append_range(
-        next, d == prefetched
-                  ? loadWeights(add(step, b.i32(plan.options.prefetch)), held)
-                  : Values(held));
+    llvm::append_range(next,
+                       d == prefetched
+                           ? loadWeights(add(step, b.i32(plan.prefetch)), held)
+                           : Values(held));
   }
   next.push_back(nextSlot(slot));
   return next;
@@ -359,23 +360,23 @@ LogicalResult PackedBuilder::build() {
 
   Value firstRow = mul(narrow(*mBlock), b.i32(plan.blockM));
   x.emplace(plan, evaluator, shared, thread, firstRow, rows);
-  if (plan.options.overlap)
+  if (overlap)
     b.create<NVVM::GriddepcontrolOp>(
         NVVM::GridDepActionKind::launch_dependents);
   Values carried(sumCount(), b.splat(b.op().getF32Type(), 0));
-  for (int64_t d = 0; d < plan.options.prefetch; ++d)
+  for (int64_t d = 0; d < plan.prefetch; ++d)
     llvm::append_range(carried,
                        loadWeights(b.i32(d), Values(weightCount(), b.i32(0))));
   // x is what the kernel before may have written; weights are not.
-  if (plan.options.overlap)
+  if (overlap)
     b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
-  for (int64_t s = 0; s + 1 < plan.options.stages; ++s) {
+  for (int64_t s = 0; s + 1 < plan.stages; ++s) {
     Value slot = b.i32(s * plan.stageBytes());
     x->place(x->fetch(b.i32(s), slot), slot);
   }
   carried.push_back(b.i32(0));
 
-  int64_t ahead = plan.options.prefetch;
+  int64_t ahead = plan.prefetch;
   auto loop = b.create<scf::ForOp>(b.i32(0), steps, b.i32(ahead), carried);
   if (!loop.getBody()->empty())
     loop.getBody()->back().erase();
@@ -475,7 +476,8 @@ LogicalResult nibble::scheduleMmaPacked(KernelOp kernel,
         if (options.overlap)
           body.function->setAttr(overlapAttrName,
                                  UnitAttr::get(kernel.getContext()));
-        return PackedBuilder(plan, body.evaluator, body.thread, body.shared)
+        return PackedBuilder(plan, options.overlap, body.evaluator, body.thread,
+                             body.shared)
             .build();
       });
 }

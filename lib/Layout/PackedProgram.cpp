@@ -1,0 +1,44 @@
+//===- Layout/PackedProgram.cpp - A program that reads packed weights -----===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See PackedProgram.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Layout/PackedProgram.h"
+
+using namespace nibble::layout;
+
+std::optional<std::string> PackedProgram::refusal(int64_t available) const {
+  auto number = [](int64_t value) { return std::to_string(value); };
+  if (!PackedOrder::takes(bits))
+    return "multiplies with codes of " + number(bits) +
+           " bits; the packed order has 2, 4 and 8";
+  if (groupRows % 16)
+    return "has groups of " + number(groupRows) + " rows, not a multiple of 16";
+  if (blockM < 8 || blockM % 8 || blockM > mostRows)
+    return "has " + number(blockM) + " rows, not a multiple of 8 up to " +
+           number(mostRows);
+  if (blockK < warpRows || blockK % warpRows)
+    return "has " + number(blockK) + " steps over K, not a multiple of " +
+           number(warpRows);
+  if (warps % warpsK())
+    return "has " + number(blockK) + " steps over K, which " + number(warps) +
+           " warps cannot divide into parts of " + number(warpRows);
+  if (blockN < tileColumns || blockN % (tileColumns * warpsN()))
+    return "has " + number(blockN) + " columns, which " + number(warpsN()) +
+           " warps cannot divide into tiles of " + number(tileColumns);
+  if (stages < 2)
+    return "has " + number(stages) + " stages, expected at least 2";
+  int64_t most = std::min<int64_t>(255, 65536 / threads()) - otherRegisters;
+  if (registers() > most)
+    return "keeps " + number(registers()) +
+           " registers a thread, more than the " + number(most) + " of " +
+           number(threads()) + " threads";
+  if (sharedBytes() > available)
+    return "needs " + number(sharedBytes()) +
+           " bytes of shared memory, more than " + number(available);
+  return std::nullopt;
+}
