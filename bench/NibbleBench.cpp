@@ -36,13 +36,14 @@ EXPORT QuantLinear *bench_create(int bits, int64_t groupSize, int64_t K,
                                  int64_t N, void *qweight, void *qzeros,
                                  void *scales, void *gIdx, const char *device,
                                  const char *config) {
-  int64_t perWord = 32 / bits;
+  Codec codec{bits};
   int64_t groups = K / (groupSize < 0 ? K : groupSize);
   QuantLinearArrays arrays;
   arrays.bits = bits;
   arrays.groupSize = groupSize;
-  arrays.qweight = TensorView::dense(qweight, DType::I32, {K / perWord, N});
-  arrays.qzeros = TensorView::dense(qzeros, DType::I32, {groups, N / perWord});
+  arrays.qweight = TensorView::dense(qweight, DType::I32, {codec.words(K), N});
+  arrays.qzeros =
+      TensorView::dense(qzeros, DType::I32, {groups, codec.words(N)});
   arrays.scales = TensorView::dense(scales, DType::F16, {groups, N});
   if (gIdx)
     arrays.gIdx = TensorView::dense(gIdx, DType::I32, {K});

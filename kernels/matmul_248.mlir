@@ -6,9 +6,10 @@
 // point of their group, and adds the product to an fp32 accumulator.
 //
 //   x        [M, K]             activations, rounded to T before the product
-//   qweight  [K * BITS / 32, N] codes packed along K, low bits first
+//   qweight  [K * BITS / 32, N] codes packed along K, low bits first; one of 3
+//                               bits may lie across two words (nibble/Codec.h)
 //   qzeros   [G, N * BITS / 32] zero points minus one, packed along N
-//   scales   [G, N]
+//   scales   [G, N]             of type S
 //   g_idx    [K]                the group of each row; read if ACT_ORDER
 //   bias     [N]                read if HAS_BIAS
 //   y        [M, N]
@@ -18,22 +19,24 @@
 !words   = !nibble.tile<BLOCK_K * BITS / 32 x BLOCK_N x i32>
 !zwords  = !nibble.tile<BLOCK_K x BLOCK_N * BITS / 32 x i32>
 !codes   = !nibble.tile<BLOCK_K x BLOCK_N x !nibble.code<BITS>>
+!scales  = !nibble.tile<BLOCK_K x BLOCK_N x S>
 !weights = !nibble.tile<BLOCK_K x BLOCK_N x T>
 !groups  = !nibble.tile<BLOCK_K x i32>
 !acc     = !nibble.tile<BLOCK_M x BLOCK_N x f32>
 
 nibble.kernel @matmul_248
-    params [BITS one_of [2, 4, 8], GROUP_SIZE, ACT_ORDER one_of [0, 1], HAS_BIAS one_of [0, 1],
+    params [BITS one_of [2, 3, 4, 8], GROUP_SIZE, ACT_ORDER one_of [0, 1], HAS_BIAS one_of [0, 1],
             BLOCK_M, BLOCK_N multiple_of 32 / BITS, BLOCK_K multiple_of 32 / BITS, GROUP_M]
-    types [X one_of [f16, bf16, f32], T one_of [f16, bf16], Y one_of [f16, bf16]]
+    types [X one_of [f16, bf16, f32], T one_of [f16, bf16], Y one_of [f16, bf16],
+           S one_of [f16, f32]]
     sizes [M, N multiple_of 32 / BITS, K multiple_of 32 / BITS, G]
     grid [M by BLOCK_M, N by BLOCK_N]
     (%x: !nibble.matrix<M x K x X>,
      %qweight: !nibble.matrix<K * BITS / 32 x N x i32>,
      %qzeros: !nibble.matrix<G x N * BITS / 32 x i32>,
-     %scales: !nibble.matrix<G x N x f16>,
+     %scales: !nibble.matrix<G x N x S>,
      %g_idx: !nibble.matrix<K x i32>,
-     %bias: !nibble.matrix<N x f16>,
+     %bias: !nibble.matrix<N x f32>,
      %y: !nibble.matrix<M x N x Y>) {
   %pid = nibble.program_id
   %m, %n = nibble.tile_order %pid group GROUP_M
@@ -57,20 +60,19 @@ nibble.kernel @matmul_248
       %computed = nibble.row_group %k of K by GROUP_SIZE : !groups
       scf.yield %computed : !groups
     }
-    %scale = nibble.gather %scales[%group, %n] : !nibble.matrix<G x N x f16>, !groups -> !nibble.tile<BLOCK_K x BLOCK_N x f16>
+    %scale = nibble.gather %scales[%group, %n] : !nibble.matrix<G x N x S>, !groups -> !scales
     %zeros = nibble.gather %qzeros[%group, %n] : !nibble.matrix<G x N * BITS / 32 x i32>, !groups -> !zwords
     %z = nibble.unpack %zeros along 1 : !zwords -> !codes
 
-    %w = nibble.dequantize %q, zero %z stored_minus_one, scale %scale : !codes, !nibble.tile<BLOCK_K x BLOCK_N x f16> -> !weights
+    %w = nibble.dequantize %q, zero %z stored_minus_one, scale %scale : !codes, !scales -> !weights
     %next = nibble.dot %a, %w, %acc : !nibble.tile<BLOCK_M x BLOCK_K x T>, !weights -> !acc
     scf.yield %next : !acc
   }
 
   %has_bias = nibble.param HAS_BIAS : i1
   %biased = scf.if %has_bias -> (!acc) {
-    %row = nibble.load %bias[%n] : !nibble.matrix<N x f16> -> !nibble.tile<BLOCK_N x f16>
-    %wide = nibble.round %row : !nibble.tile<BLOCK_N x f16> -> !nibble.tile<BLOCK_N x f32>
-    %rows = nibble.broadcast %wide : !nibble.tile<BLOCK_N x f32> -> !acc
+    %row = nibble.load %bias[%n] : !nibble.matrix<N x f32> -> !nibble.tile<BLOCK_N x f32>
+    %rows = nibble.broadcast %row : !nibble.tile<BLOCK_N x f32> -> !acc
     %with = nibble.add %sum, %rows : !acc
     scf.yield %with : !acc
   } else {

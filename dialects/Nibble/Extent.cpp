@@ -149,13 +149,20 @@ std::optional<Extent> Extent::dividedBy(const Extent &other) const {
   return times(inverse);
 }
 
-std::optional<int64_t> Extent::asInteger() const {
+std::optional<Ratio> Extent::asRatio() const {
   if (terms.empty())
-    return 0;
+    return Ratio();
   const auto &[powers, ratio] = *terms.begin();
-  if (terms.size() != 1 || !powers.empty() || ratio.denominator != 1)
+  if (terms.size() != 1 || !powers.empty())
     return std::nullopt;
-  return ratio.numerator;
+  return ratio;
+}
+
+std::optional<int64_t> Extent::asInteger() const {
+  std::optional<Ratio> ratio = asRatio();
+  if (!ratio || ratio->denominator != 1)
+    return std::nullopt;
+  return ratio->numerator;
 }
 
 bool Extent::isName() const {

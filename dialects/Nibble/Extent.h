@@ -68,7 +68,9 @@ public:
   std::optional<Extent> times(const Extent &other) const;
   std::optional<Extent> dividedBy(const Extent &other) const;
 
-  /// The number this extent is, if it holds no name and is whole.
+  /// The number this extent is, if it holds no name.
+  std::optional<Ratio> asRatio() const;
+  /// The same if it is whole.
   std::optional<int64_t> asInteger() const;
   /// True when the extent is one name to the power of one.
   bool isName() const;

@@ -65,9 +65,12 @@ def Nibble_ParamAttr : Nibble_Attr<"Param", "param"> {
   let summary = "a named whole number with what is known of it";
   let description = [{
     Declares a compile-time parameter or a run-time size. `multipleOf` is a
-    product that divides it; `choices`, if any, are the values it may take.
+    product that divides it without rest; `choices`, if any, are the values it
+    may take. The product need not be whole itself: with codes of 3 bits,
+    `K multiple_of 32 / BITS` says that `K / (32 / 3)` is whole, and K with it,
+    which is that 32 divides K.
 
-    Example: `#nibble.param<BITS one_of [2, 4, 8]>`,
+    Example: `#nibble.param<BITS one_of [2, 3, 4, 8]>`,
     `#nibble.param<K multiple_of 32 / BITS>`
   }];
   let parameters = (ins
@@ -175,6 +178,8 @@ def Nibble_CodeType : Nibble_Type<"Code", "code"> {
   let extraClassDeclaration = [{
     /// The width in bits as a number; the type must be specialised.
     int64_t getBits() const { return *getWidth().asInteger(); }
+    /// How such codes lie in words; the type must be specialised.
+    ::nibble::Codec getCodec() const { return {static_cast<int>(getBits())}; }
   }];
 }
 

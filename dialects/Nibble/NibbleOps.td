@@ -290,8 +290,9 @@ def RowGroupOp : Nibble_InKernelOp<"row_group", [Pure]> {
 def UnpackOp : Nibble_Op<"unpack", [Pure]> {
   let summary = "takes codes out of words by shifts";
   let description = [{
-    A word holds P = 32 / width codes along `axis`, low bits first: code i of a
-    line is `(word[i / P] >> width * (i mod P)) & (2^width - 1)`.
+    A line of words along `axis` is one stream of bits, low bits first: code i
+    lies at bits [width * i, width * i + width) of it. Codes of 2, 4 and 8 bits
+    lie in one word each; one of 3 bits may lie across two (nibble/Codec.h).
 
     Example:
     ```mlir

@@ -14,6 +14,7 @@
 #include "mlir/IR/DialectImplementation.h"
 
 using namespace mlir;
+using namespace nibble;
 using namespace nibble::ir;
 
 //===----------------------------------------------------------------------===//
@@ -185,7 +186,7 @@ LogicalResult GatherOp::verify() {
 // Packed integers
 //===----------------------------------------------------------------------===//
 
-/// Checks words against codes: along `axis`, 32 / width codes a word.
+/// Checks words against codes: along `axis`, width bits a code without gaps.
 static LogicalResult verifyPacking(Operation *op, TileType words,
                                    TileType codes, int64_t axis) {
   if (words.getRank() != codes.getRank())
@@ -198,9 +199,10 @@ static LogicalResult verifyPacking(Operation *op, TileType words,
   if (!code)
     return op->emitOpError() << "expected a tile of codes, got " << codes;
   if (std::optional<int64_t> width = code.getWidth().asInteger();
-      width && *width != 2 && *width != 4 && *width != 8)
-    return op->emitOpError() << "codes of " << *width
-                             << " bits do not fill a word; 2, 4 and 8 do";
+      width && !Codec::takes(*width))
+    return op->emitOpError()
+           << "codes of " << *width << " bits are not packed; "
+           << Codec::widthsText << " are";
   for (int64_t dim = 0; dim < codes.getRank(); ++dim) {
     Extent expected = codes.getShape()[dim].getExtent();
     if (dim == axis) {

@@ -4,11 +4,19 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // y = x W + bias, where W is [K, N] in GPTQ's packing (K = infeatures,
-// N = outfeatures, P = 32 / bits codes a word, maxq = 2^bits - 1):
+// N = outfeatures; nibble/Codec.h says how codes lie in words):
 //
 //   W[k, n] = (q[k, n] - z[g, n]) * scales[g, n]       with g = g_idx[k]
-//   q[k, n] = (qweight[k / P, n] >> bits * (k mod P)) & maxq
-//   z[g, n] = (((qzeros[g, n / P] >> bits * (n mod P)) & maxq) + 1) & maxq
+//   q[k, n] = code k of column n of qweight
+//   z[g, n] = (code n of row g of qzeros + 1) mod 2^bits
+//
+// Rounding. Scales are kept without loss, as fp16 where that holds all of a
+// layer's and as fp32 where it does not. W is rounded once to the type that
+// the product is computed in, to nearest even: fp16 for x in fp16 and fp32,
+// bf16 for x in bf16; with fp32 scales it is the fp32 product that is rounded.
+// On the CPU, W stays in fp32. x in fp32 is rounded to fp16. Products are exact
+// and summed in fp32; bias, kept in fp32, is added to the sum, which is rounded
+// once to the type of y. Scales that are infinite or not a number give such y.
 //
 //   Result<QuantLinear> layer = QuantLinear::load("model/",
 //   "layers.0.up_proj"); if (!layer.ok()) ...layer.status().message()... Status
@@ -26,6 +34,7 @@
 #ifndef NIBBLE_QUANTLINEAR_H
 #define NIBBLE_QUANTLINEAR_H
 
+#include "nibble/Codec.h"
 #include "nibble/Compiler.h"
 #include "nibble/Export.h"
 #include "nibble/Shard.h"
@@ -41,20 +50,22 @@ namespace nibble {
 
 /// A layer's arrays as checkpoints hold them. nibble copies them.
 struct QuantLinearArrays {
-  /// 2, 4 or 8.
+  /// 2, 3, 4 or 8. K and N are multiples of the codes that fill whole words:
+  /// 16, 32, 8 or 4.
   int bits = 4;
-  /// Rows of a group, a divisor of K; -1 for one group of all rows.
+  /// Rows of a group; the last group has fewer if they do not divide K. -1 for
+  /// one group of all rows. G = ceil(K / groupSize).
   int64_t groupSize = -1;
-  /// i32 [K / P, N].
+  /// i32 [K * bits / 32, N].
   TensorView qweight;
-  /// i32 [G, N / P], zero points minus one.
+  /// i32 [G, N * bits / 32], zero points minus one.
   TensorView qzeros;
-  /// f16 [G, N].
+  /// f16, bf16 or f32 [G, N].
   TensorView scales;
   /// i32 [K], each in [0, G), in any order; without it row k is in group
   /// k / groupSize.
   std::optional<TensorView> gIdx;
-  /// f16 [N].
+  /// f16, bf16 or f32 [N].
   std::optional<TensorView> bias;
 };
 
@@ -63,8 +74,9 @@ struct QuantLinearOptions {
   /// `cpu`, `cuda:N`, or `auto`: the first GPU that nibble has code for, else
   /// the CPU.
   std::string device = "auto";
-  /// For load(): how zero points are stored, `gptq` (minus one) or `gptq_v2`
-  /// (as they are), against what the checkpoint says; empty believes it.
+  /// For load(): what the checkpoint is, against what it says of itself: `gptq`
+  /// (zero points stored minus one), `gptq_v2` (as they are), `awq` or
+  /// `compressed-tensors`; empty believes it.
   std::string format;
   /// Words of a configuration (docs/architecture.md) that take the place of
   /// nibble's own choice, such as `BLOCK_M=64 BLOCK_N=128 warps=8`; for tuning.
@@ -114,8 +126,9 @@ public:
                                    bool bias,
                                    const QuantLinearOptions &options = {});
 
-  /// Layer `prefix` of the checkpoint in `folder`: its tensors are
-  /// `prefix`.qweight, .qzeros, .scales, and .g_idx and .bias if they exist.
+  /// Layer `prefix` of the checkpoint in `folder`: GPTQ's (v1 and v2), AWQ's
+  /// (GEMM), or compressed-tensors' (pack-quantized). Its tensors are
+  /// `prefix`.qweight and so on. Errors name the tensor or the key.
   static Result<QuantLinear> load(const std::string &folder,
                                   const std::string &prefix,
                                   const QuantLinearOptions &options = {});
@@ -141,7 +154,8 @@ public:
 
   /// Quantizes a full-precision layer into this one, whose sizes, bits and
   /// groups stay: q = round((w + zero * scale) / fp16(scale)), clamped to
-  /// [0, maxq]. All floating-point arrays may be f16, bf16 or f32.
+  /// [0, maxq]; scales are stored as fp16(scale), as LoRAX's pack() does. All
+  /// floating-point arrays may be f16, bf16 or f32.
   ///   weight [N, K]; scales, zeros [N, G], zeros whole numbers in [0, maxq];
   ///   gIdx i32 [K] or nothing; bias [N] or nothing.
   /// On an error the layer is as it was. Not to be called while forward()
@@ -198,8 +212,8 @@ public:
   Result<std::vector<Candidate>>
   tune(DType type, int64_t rows, const std::vector<std::string> &configs = {});
 
-  /// The packed weights in the checkpoint's order, i32 [K / P, N]; they belong
-  /// to the layer.
+  /// The packed weights in the checkpoint's order, i32 [K * bits / 32, N]; they
+  /// belong to the layer.
   TensorView weight() const;
 
   int bits() const;

@@ -22,11 +22,12 @@ static const void *asPointer(const DeviceBuffer &buffer) {
   return reinterpret_cast<const void *>(buffer.address());
 }
 
-template <typename T>
-static Status copy(const driver::Device &device, const std::vector<T> &from,
+/// `from` is a vector or an ArrayRef.
+template <typename ArrayT>
+static Status copy(const driver::Device &device, const ArrayT &from,
                    DeviceBuffer &to) {
-  Result<DeviceBuffer> buffer =
-      DeviceBuffer::copyOf(device, from.data(), from.size() * sizeof(T));
+  Result<DeviceBuffer> buffer = DeviceBuffer::copyOf(
+      device, from.data(), from.size() * sizeof(*from.data()));
   if (buffer.ok())
     to = std::move(*buffer);
   return buffer.status();
@@ -41,7 +42,7 @@ Result<DeviceWeights> DeviceWeights::upload(const model::Layer &layer,
   if (status.ok())
     status = copy(device, layer.qzeros, weights.qzeros);
   if (status.ok())
-    status = copy(device, layer.scales, weights.scales);
+    status = copy(device, layer.scaleBytes(), weights.scales);
   if (status.ok())
     status = copy(device, layer.gIdx, weights.gIdx);
   if (status.ok())

@@ -331,14 +331,13 @@ Status QuantLinear::State::launch(const LoadedKernel &kernel,
     return MatrixArgument{const_cast<void *>(data), rowStride, 1};
   };
   int64_t N = layer.outFeatures;
-  MatrixArgument matrices[] = {
-      x,
-      matrix(weights.qweight, N),
-      matrix(weights.qzeros, N / model::codesPerWord(layer.bits)),
-      matrix(weights.scales, N),
-      matrix(weights.gIdx, 0),
-      matrix(weights.bias, 0),
-      y};
+  MatrixArgument matrices[] = {x,
+                               matrix(weights.qweight, N),
+                               matrix(weights.qzeros, layer.codec().words(N)),
+                               matrix(weights.scales, N),
+                               matrix(weights.gIdx, 0),
+                               matrix(weights.bias, 0),
+                               y};
   int64_t sizes[] = {rows, N, layer.inFeatures, layer.groups};
   return launchBlocks(kernel, matrices, sizes, {rows, N}, stream);
 }

@@ -121,6 +121,8 @@ static KernelConfig configFor(const model::Layer &layer, DType type,
       value = found->second;
   };
   int64_t groupM = 8;
+  // A block of K is whole units of codes.
+  blocks.k = std::max(blocks.k, layer.codec().unitCodes());
   choose("BLOCK_M", blocks.m);
   choose("BLOCK_N", blocks.n);
   choose("BLOCK_K", blocks.k);
@@ -139,7 +141,10 @@ static KernelConfig configFor(const model::Layer &layer, DType type,
       {"BLOCK_K", blocks.k},
       {"GROUP_M", groupM}};
   const char *half = type == DType::BF16 ? "bf16" : "f16";
-  config.types = {{"X", dtypeName(type)}, {"T", half}, {"Y", half}};
+  config.types = {{"X", dtypeName(type)},
+                  {"T", half},
+                  {"Y", half},
+                  {"S", dtypeName(layer.scaleType())}};
   config.warps = blocks.warps;
   // Facts that leave masks out, only where they hold.
   if (blocks.n > 0 && layer.outFeatures % blocks.n == 0)
@@ -176,7 +181,9 @@ CompileRequest nibble::hostRequest(const model::Layer &layer, CallKind kind,
   // Columns of a block: enough for all accumulators of a row, and fewer for
   // more rows, which share them. Rows of K: what unrolled code can bear.
   int64_t rows = hostFirst[kind.bucket];
-  Blocks blocks = {rows, rows == 1 ? 256 : 128, 16, 1};
+  // With units of 32 codes that is twice as many, so columns are fewer.
+  int64_t columns = layer.codec().splits() ? 64 : rows == 1 ? 256 : 128;
+  Blocks blocks = {rows, columns, 16, 1};
   return requestFor(configFor(layer, kind.type, blocks, overrides), "host");
 }
 
@@ -389,7 +396,9 @@ CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
     KernelConfig config = configFor(layer, kind.type, blocks, overrides);
     for (const char *name : {"qweight", "scales"})
       config.alignments[name] = 16;
-    if (layer.outFeatures % 8 != 0)
+    if (layer.outFeatures * static_cast<int64_t>(dtypeSize(layer.scaleType())) %
+            16 !=
+        0)
       config.alignments["scales"] = 8;
     if (kind.aligned) {
       config.alignments["x"] = 16;

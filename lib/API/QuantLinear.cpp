@@ -137,7 +137,7 @@ WeightAddresses
 QuantLinear::State::addresses(const LoadedKernel &kernel) const {
   if (device)
     return weights.addresses(kernel.readsPacked());
-  return {layer.qweight.data(), layer.qzeros.data(), layer.scales.data(),
+  return {layer.qweight.data(), layer.qzeros.data(), layer.scaleBytes().data(),
           layer.gIdx.data(), layer.bias.data()};
 }
 
@@ -147,31 +147,33 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
   if (Status status = state->configure(options); !status.ok())
     return status;
   model::Layer &layer = state->layer;
+  std::vector<float> scales;
   Status status =
       copyArray("qweight", arrays.qweight, DType::I32, 2, layer.qweight);
   if (status.ok())
     status = copyArray("qzeros", arrays.qzeros, DType::I32, 2, layer.qzeros);
   if (status.ok())
-    status = copyArray("scales", arrays.scales, DType::F16, 2, layer.scales);
+    status = copyFloats("scales", arrays.scales, 2, scales);
   if (status.ok() && arrays.gIdx)
     status = copyArray("g_idx", *arrays.gIdx, DType::I32, 1, layer.gIdx);
   if (status.ok() && arrays.bias)
-    status = copyArray("bias", *arrays.bias, DType::F16, 1, layer.bias);
+    status = copyFloats("bias", *arrays.bias, 1, layer.bias);
   if (!status.ok())
     return status;
+  layer.setScales(scales);
 
-  if (arrays.bits != 2 && arrays.bits != 4 && arrays.bits != 8)
-    return Status(ErrorCode::Unsupported, "bits is " +
-                                              std::to_string(arrays.bits) +
-                                              "; nibble takes 2, 4 and 8");
+  if (!Codec::takes(arrays.bits))
+    return Status(ErrorCode::Unsupported,
+                  "bits is " + std::to_string(arrays.bits) + "; nibble takes " +
+                      Codec::widthsText);
   layer.bits = arrays.bits;
-  int64_t perWord = model::codesPerWord(layer.bits);
-  layer.inFeatures = arrays.qweight.shape[0] * perWord;
+  Codec codec = layer.codec();
+  layer.inFeatures = codec.codes(arrays.qweight.shape[0]);
   layer.outFeatures = arrays.qweight.shape[1];
   layer.groupSize = arrays.groupSize;
   layer.groups = arrays.scales.shape[0];
   for (auto [name, array, columns] :
-       {std::tuple("qzeros", &arrays.qzeros, layer.outFeatures / perWord),
+       {std::tuple("qzeros", &arrays.qzeros, codec.words(layer.outFeatures)),
         std::tuple("scales", &arrays.scales, layer.outFeatures)})
     if (array->shape[0] != layer.groups || array->shape[1] != columns)
       return invalid(
@@ -182,6 +184,12 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
                                            layer.inFeatures, layer.outFeatures);
   if (!rows.ok())
     return rows.status();
+  if (int64_t groups = model::groupCount(layer.inFeatures, *rows);
+      !arrays.gIdx && layer.groups != groups)
+    return invalid("there are " + std::to_string(layer.groups) +
+                   " groups; groupsize " + std::to_string(*rows) +
+                   " and infeatures " + std::to_string(layer.inFeatures) +
+                   " need " + std::to_string(groups));
   if (!arrays.gIdx)
     for (int64_t k = 0; k < layer.inFeatures; ++k)
       layer.gIdx.push_back(static_cast<int32_t>(k / *rows));
@@ -219,14 +227,13 @@ Result<QuantLinear>
 QuantLinear::loadFused(const std::string &folder,
                        const std::vector<std::string> &prefixes,
                        const QuantLinearOptions &options) {
-  std::optional<model::ZeroFormat> format;
-  if (options.format == "gptq")
-    format = model::ZeroFormat::V1;
-  else if (options.format == "gptq_v2")
-    format = model::ZeroFormat::V2;
-  else if (!options.format.empty())
-    return invalid("format is '" + options.format +
-                   "', expected gptq or gptq_v2");
+  std::optional<model::Format> format;
+  if (!options.format.empty()) {
+    Result<model::Format> named = model::parseFormat(options.format);
+    if (!named.ok())
+      return named.status();
+    format = *named;
+  }
   Result<model::Checkpoint> checkpoint =
       model::Checkpoint::open(folder, format);
   if (!checkpoint.ok())
@@ -436,9 +443,9 @@ const QuantLinear::State &QuantLinear::held() const {
 
 TensorView QuantLinear::weight() const {
   const model::Layer &layer = held().layer;
-  int64_t words = layer.inFeatures * layer.bits / 32;
-  return TensorView::dense(layer.qweight.data(), DType::I32,
-                           {words, layer.outFeatures});
+  return TensorView::dense(
+      layer.qweight.data(), DType::I32,
+      {layer.codec().words(layer.inFeatures), layer.outFeatures});
 }
 
 int QuantLinear::bits() const { return held().layer.bits; }

@@ -43,8 +43,8 @@ static TunedTable &tunedTable() {
 }
 
 std::string QuantLinear::State::tuningKey(DType type, int64_t rows) const {
-  std::string key =
-      device->properties().name + " " + schedule + " " + dtypeName(type);
+  std::string key = device->properties().name + " " + schedule + " " +
+                    dtypeName(type) + " " + dtypeName(layer.scaleType());
   for (int64_t part : {tunedRows(rows), static_cast<int64_t>(layer.bits),
                        layer.groupSize, layer.inFeatures, layer.outFeatures,
                        static_cast<int64_t>(layer.actOrder),

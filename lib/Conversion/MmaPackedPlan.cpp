@@ -39,6 +39,9 @@ static std::optional<Refusal> matchWeights(MmaPackedPlan &plan) {
   if (!scales || !zeroWords || scales.getRows() != zeroWords.getRows())
     return refuse(dequantize, "takes scales and zero points that are not "
                               "gathered by the same rows");
+  if (!scales.getTile().getType().getElementType().isF16())
+    return refuse(scales, "reads scales that are not f16, which the packed "
+                          "order has not");
   if (words.getCoordinates()[0] != induction ||
       words.getCoordinates()[1] != column || scales.getColumn() != column ||
       zeroWords.getColumn() != column)

@@ -255,97 +255,128 @@ FailureOr<Value> TileEvaluator::rowGroup(RowGroupOp op,
 FailureOr<Value> TileEvaluator::unpack(UnpackOp op, const Position &row,
                                        const Position &column, int lanes) {
   auto codes = cast<TileType>(op.getCodes().getType());
-  int64_t bits = cast<CodeType>(codes.getElementType()).getBits();
-  int64_t perWord = 32 / bits;
+  Codec codec = cast<CodeType>(codes.getElementType()).getCodec();
+  int64_t bits = codec.bits;
   Type type = vectorOf(b.op().getI32Type(), lanes);
-  Value mask = b.splat(type, static_cast<double>((int64_t(1) << bits) - 1));
   bool alongColumns = static_cast<int64_t>(op.getAxis()) == codes.getRank() - 1;
-  const Position &packed = alongColumns ? column : row;
-  Position word = packed.dividedBy(b, perWord);
-  Position slot = packed.remainder(b, perWord);
-  Value words, shift;
-  if (!alongColumns) {
-    FailureOr<Value> found = one(op.getWords(), word, column, lanes);
-    if (failed(found))
+  // Neighbouring lanes along columns are neighbours in the stream of bits: the
+  // first lane's code has `span` bits that are read together. Lanes are a power
+  // of two and a vector starts at a multiple of them, so they fill whole words
+  // or fit one, or one pair where codes may lie across words (usableLanes).
+  int64_t span = alongColumns ? bits * lanes : bits;
+  int wordLanes =
+      alongColumns ? static_cast<int>(std::max<int64_t>(span / 32, 1)) : lanes;
+  auto wordsAt = [&](const Position &word) {
+    return alongColumns ? one(op.getWords(), row, word, wordLanes)
+                        : one(op.getWords(), word, column, lanes);
+  };
+  Position bit = (alongColumns ? column : row).times(bits);
+  Position first = bit.remainder(b, 32);
+  FailureOr<Value> found = wordsAt(bit.dividedBy(b, 32));
+  if (failed(found))
+    return failure();
+  Value words = *found;
+  if (std::optional<int64_t> at = first.asNumber();
+      codec.splits() && !(at && *at + span <= 32)) {
+    // The word with the last bit is the same word or the next; rotating the
+    // one, or shifting the pair, brings the first bit to bit 0.
+    FailureOr<Value> last =
+        wordsAt((bit + Position(span - 1)).dividedBy(b, 32));
+    if (failed(last))
       return failure();
-    words = *found;
-  } else {
-    // Neighbouring lanes take neighbouring slots of a word. Lanes and codes a
-    // word are powers of two, and a vector starts at a multiple of its lanes.
-    int wordLanes = static_cast<int>(std::max<int64_t>(lanes / perWord, 1));
-    FailureOr<Value> found = one(op.getWords(), row, word, wordLanes);
-    if (failed(found))
-      return failure();
-    words = *found;
-    if (lanes > 1) {
-      SmallVector<int64_t> source;
-      SmallVector<int32_t> shifts;
-      for (int lane = 0; lane < lanes; ++lane) {
-        source.push_back(lane / perWord);
-        shifts.push_back(static_cast<int32_t>(lane % perWord * bits));
-      }
-      if (wordLanes == 1)
-        words = b.make<vector::BroadcastOp>(type, words);
-      else
-        words = b.make<vector::ShuffleOp>(words, words, source);
-      shift = b.constant(
-          DenseElementsAttr::get(cast<VectorType>(type), ArrayRef(shifts)));
-    }
+    Value amount = asShift(first, words.getType());
+    words = b.make<LLVM::FshrOp>(*last, words, amount);
+    first = Position();
   }
-  if (std::optional<int64_t> number = slot.asNumber()) {
-    if (narrowCodes && !alongColumns && lanes % 2 == 0) {
-      // The half of each word that has the code, two columns to a register:
-      // one shift and one mask for two codes.
-      int64_t at = *number * bits;
-      Value half = narrow(b.make<arith::ShRUIOp>(
-          words, b.splat(type, static_cast<double>(at / 16 * 16))));
-      Value pairs = asPairs(half);
-      pairs = b.make<arith::ShRUIOp>(
-          pairs, b.splat(pairs.getType(), static_cast<double>(at % 16)));
-      int64_t low = (int64_t(1) << bits) - 1;
-      pairs = b.make<arith::AndIOp>(
-          pairs,
-          b.splat(pairs.getType(), static_cast<double>(low << 16 | low)));
-      return b.make<vector::BitCastOp>(half.getType(), pairs);
+  Value shift;
+  if (alongColumns && lanes > 1) {
+    SmallVector<int64_t> source;
+    SmallVector<int32_t> shifts;
+    for (int lane = 0; lane < lanes; ++lane) {
+      int64_t at = codec.splits() ? lane * bits : lane * bits % 32;
+      source.push_back((lane * bits - at) / 32);
+      shifts.push_back(static_cast<int32_t>(at));
     }
-    if (*number != 0 || !shift) {
-      Value base = b.splat(type, static_cast<double>(*number * bits));
-      shift = shift ? b.make<arith::AddIOp>(shift, base) : base;
-    }
-  } else {
-    Value base = b.make<arith::MulIOp>(
-        b.make<arith::IndexCastOp>(b.op().getI32Type(), slot.materialise(b)),
-        b.i32(bits));
-    if (lanes > 1)
-      base = b.make<vector::BroadcastOp>(type, base);
+    if (wordLanes == 1)
+      words = b.make<vector::BroadcastOp>(type, words);
+    else
+      words = b.make<vector::ShuffleOp>(words, words, source);
+    shift = b.constant(
+        DenseElementsAttr::get(cast<VectorType>(type), ArrayRef(shifts)));
+  }
+  std::optional<int64_t> number = first.asNumber();
+  if (number && narrowCodes && !alongColumns && lanes % 2 == 0) {
+    // The half of each word that has the code, two columns to a register: one
+    // shift and one mask for two codes.
+    int64_t start = *number % 16 + bits > 16 ? *number : *number / 16 * 16;
+    Value half = narrow(b.make<arith::ShRUIOp>(
+        words, b.splat(type, static_cast<double>(start))));
+    Value pairs = asPairs(half);
+    pairs = b.make<arith::ShRUIOp>(
+        pairs, b.splat(pairs.getType(), static_cast<double>(*number - start)));
+    int64_t low = codec.maxCode();
+    pairs = b.make<arith::AndIOp>(
+        pairs, b.splat(pairs.getType(), static_cast<double>(low << 16 | low)));
+    return b.make<vector::BitCastOp>(half.getType(), pairs);
+  }
+  if (number != 0 || !shift) {
+    Value base = asShift(first, type);
     shift = shift ? b.make<arith::AddIOp>(shift, base) : base;
   }
+  Value mask = b.splat(type, static_cast<double>(codec.maxCode()));
   Value unpacked =
       b.make<arith::AndIOp>(b.make<arith::ShRUIOp>(words, shift), mask);
   return narrowCodes ? narrow(unpacked) : unpacked;
+}
+
+Value TileEvaluator::asShift(const Position &amount, Type type) {
+  if (std::optional<int64_t> number = amount.asNumber())
+    return b.splat(type, static_cast<double>(*number));
+  Value value =
+      b.make<arith::IndexCastOp>(b.op().getI32Type(), amount.materialise(b));
+  return isa<VectorType>(type) ? b.make<vector::BroadcastOp>(type, value)
+                               : value;
 }
 
 FailureOr<Value> TileEvaluator::pack(PackOp op, const Position &row,
                                      const Position &column, int lanes) {
   auto codes = cast<TileType>(op.getCodes().getType());
   int64_t bits = cast<CodeType>(codes.getElementType()).getBits();
-  int64_t perWord = 32 / bits;
   bool alongColumns = static_cast<int64_t>(op.getAxis()) == codes.getRank() - 1;
   assert((!alongColumns || lanes == 1) && "see usableLanes");
-  Type type = vectorOf(b.op().getI32Type(), lanes);
-  Value word;
-  for (int64_t slot = 0; slot < perWord; ++slot) {
-    Position codeRow = row, codeColumn = column;
-    Position &packed = alongColumns ? codeColumn : codeRow;
-    packed = packed.times(perWord) + Position(slot);
-    FailureOr<Value> code = one(op.getCodes(), codeRow, codeColumn, lanes);
+  // All codes that have bits of the word, side by side; those of the first code
+  // that the word before has are shifted out, and what is beyond 32 bits is cut
+  // off. Where that part is not known, one code more than there may be is
+  // taken: the last again, whose second copy lies beyond.
+  Position bit = (alongColumns ? column : row).times(32);
+  Position first = bit.dividedBy(b, bits);
+  Position last = (bit + Position(31)).dividedBy(b, bits);
+  Position before = bit.remainder(b, bits);
+  int64_t skipped = before.asNumber().value_or(bits - 1);
+  int64_t count = llvm::divideCeil(32 + skipped, bits);
+  Type word = b.op().getI32Type();
+  Type wide = skipped ? Type(b.op().getI64Type()) : word;
+  Value collected;
+  for (int64_t i = 0; i < count; ++i) {
+    Position place = i + 1 < count ? first + Position(i) : last;
+    FailureOr<Value> code = alongColumns
+                                ? one(op.getCodes(), row, place, lanes)
+                                : one(op.getCodes(), place, column, lanes);
     if (failed(code))
       return failure();
-    Value placed = b.make<arith::ShLIOp>(
-        *code, b.splat(type, static_cast<double>(slot * bits)));
-    word = word ? b.make<arith::OrIOp>(word, placed) : placed;
+    Value placed = *code;
+    if (wide != word)
+      placed = b.make<arith::ExtUIOp>(vectorOf(wide, lanes), placed);
+    placed = b.make<arith::ShLIOp>(
+        placed, b.splat(placed.getType(), static_cast<double>(i * bits)));
+    collected = collected ? b.make<arith::OrIOp>(collected, placed) : placed;
   }
-  return word;
+  if (wide == word)
+    return collected;
+  Value amount = b.make<arith::ExtUIOp>(collected.getType(),
+                                        asShift(before, vectorOf(word, lanes)));
+  return b.make<arith::TruncIOp>(vectorOf(word, lanes),
+                                 b.make<arith::ShRUIOp>(collected, amount));
 }
 
 //===----------------------------------------------------------------------===//

@@ -11,6 +11,7 @@
 #include "Conversion/TileEvaluator.h"
 #include "Conversion/Interface.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/bit.h"
 #include <numeric>
 
 using namespace mlir;
@@ -339,7 +340,7 @@ int64_t TileEvaluator::rowsPerWord(Value tile) {
   if (auto unpack = dyn_cast_or_null<UnpackOp>(op)) {
     auto codes = cast<TileType>(unpack.getCodes().getType());
     if (unpack.getAxis() == 0 && codes.getRank() == 2)
-      return 32 / cast<CodeType>(codes.getElementType()).getBits();
+      return cast<CodeType>(codes.getElementType()).getCodec().unitCodes();
   }
   int64_t most = 1;
   if (isa_and_nonnull<RoundOp, AddOp, DequantizeOp, UnpackOp>(op))
@@ -362,8 +363,10 @@ int TileEvaluator::usableLanes(StoreOp store, int limit) {
 int TileEvaluator::usableLanes(Value tile, int limit) {
   auto type = cast<TileType>(tile.getType());
   int64_t lanes = std::gcd<int64_t>(limit, type.getDim(type.getRank() - 1));
-  // Every load along the way, in its own unit of columns.
-  SmallVector<std::pair<Value, int64_t>> work = {{tile, 1}};
+  // Every load along the way, with the columns of `tile` that a column of its
+  // matrix stands for.
+  using Scale = Extent::Ratio;
+  SmallVector<std::pair<Value, Scale>> work = {{tile, {1, 1}}};
   llvm::DenseSet<Value> seen;
   while (!work.empty()) {
     auto [value, scale] = work.pop_back_val();
@@ -376,7 +379,10 @@ int TileEvaluator::usableLanes(Value tile, int limit) {
       ExtentAttr columns = matrix.getShape().back();
       int64_t known = kernel.knownDivisor(columns);
       if (known % tileExtent != 0)
-        lanes = std::gcd(lanes, known * scale);
+        lanes =
+            known * scale.numerator % scale.denominator == 0
+                ? std::gcd(lanes, known * scale.numerator / scale.denominator)
+                : 1;
       if (matrix.getStrided())
         lanes = 1;
     };
@@ -392,13 +398,17 @@ int TileEvaluator::usableLanes(Value tile, int limit) {
         })
         .Case([&](UnpackOp unpack) {
           auto codes = cast<TileType>(unpack.getCodes().getType());
-          bool along =
-              static_cast<int64_t>(unpack.getAxis()) == codes.getRank() - 1;
+          if (static_cast<int64_t>(unpack.getAxis()) != codes.getRank() - 1) {
+            work.push_back({unpack.getWords(), scale});
+            return;
+          }
+          Codec codec = cast<CodeType>(codes.getElementType()).getCodec();
           work.push_back(
               {unpack.getWords(),
-               along ? scale * 32 /
-                           cast<CodeType>(codes.getElementType()).getBits()
-                     : scale});
+               {scale.numerator * 32, scale.denominator * codec.bits}});
+          // Codes that may lie across words are taken from one pair of words.
+          if (codec.splits())
+            lanes = std::gcd<int64_t>(lanes, llvm::bit_floor(32u / codec.bits));
         })
         .Case([&](PackOp pack) {
           auto codes = cast<TileType>(pack.getCodes().getType());

@@ -85,8 +85,8 @@ public:
   /// The same for the tile that `store` writes, and the matrix it goes to.
   int usableLanes(ir::StoreOp store, int limit);
 
-  /// How many consecutive rows of `tile` share the words they are unpacked
-  /// from; 1 if nothing is unpacked along rows.
+  /// How many consecutive rows of `tile` are unpacked from words of their own;
+  /// 1 if nothing is unpacked along rows.
   int64_t rowsPerWord(mlir::Value tile);
 
   /// How many rows (dim 0) or columns (dim 1) of a store's tile lie in the
@@ -136,6 +136,8 @@ private:
                                       const Position &column, int lanes);
   mlir::FailureOr<mlir::Value> pack(ir::PackOp op, const Position &row,
                                     const Position &column, int lanes);
+  /// `amount` as an operand of a shift of `type`, i32 or a vector of it.
+  mlir::Value asShift(const Position &amount, mlir::Type type);
   mlir::FailureOr<mlir::Value> packFragments(ir::PackFragmentsOp op,
                                              const Position &row,
                                              const Position &column);

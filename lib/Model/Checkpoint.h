@@ -16,13 +16,13 @@
 
 namespace nibble::model {
 
-/// A folder with GPTQ layers.
+/// A folder with layers of one of the formats.
 class Checkpoint {
 public:
-  /// Opens `folder`. `format`, if given, overrules what the checkpoint says
-  /// of its zero points, and switches the check of that off.
+  /// Opens `folder`. `format`, if given, overrules what the checkpoint says it
+  /// is, and switches the check of that off.
   static Result<Checkpoint> open(const std::string &folder,
-                                 std::optional<ZeroFormat> format = {});
+                                 std::optional<Format> format = {});
 
   /// The prefixes of all quantized layers, in alphabetical order.
   std::vector<std::string> layerNames() const;
@@ -30,10 +30,15 @@ public:
   /// layer and the tensor.
   Result<Layer> load(const std::string &name) const;
 
+  /// True if a quantized layer may have a tensor with the last name `part`.
+  bool isLayerPart(llvm::StringRef part) const;
+
   const CheckpointConfig &config() const { return settings; }
+  /// All tensors of the folder.
+  const TensorFiles &files() const { return tensors; }
 
 private:
-  TensorFiles files;
+  TensorFiles tensors;
   CheckpointConfig settings;
   bool formatGiven = false;
 };

@@ -9,8 +9,7 @@
 
 #include "Model/CheckpointConfig.h"
 #include "Model/Json.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/Regex.h"
+#include "llvm/ADT/STLExtras.h"
 #include <cmath>
 #include <filesystem>
 
@@ -18,10 +17,40 @@ using namespace nibble;
 using namespace nibble::model;
 namespace fs = std::filesystem;
 namespace json = llvm::json;
+using llvm::StringRef;
 
 static Status invalid(const std::string &message) {
   return Status(ErrorCode::InvalidFile, message);
 }
+
+static Status unsupported(const std::string &message) {
+  return Status(ErrorCode::Unsupported, message);
+}
+
+static constexpr std::pair<Format, const char *> formats[] = {
+    {Format::Gptq, "gptq"},
+    {Format::GptqV2, "gptq_v2"},
+    {Format::Awq, "awq"},
+    {Format::CompressedTensors, "compressed-tensors"}};
+
+const char *model::formatName(Format format) {
+  return llvm::find_if(formats,
+                       [&](auto &each) { return each.first == format; })
+      ->second;
+}
+
+Result<Format> model::parseFormat(StringRef name) {
+  for (auto [format, spelled] : formats)
+    if (name == spelled)
+      return format;
+  return Status(ErrorCode::InvalidArgument,
+                "format is '" + name.str() +
+                    "', expected gptq, gptq_v2, awq or compressed-tensors");
+}
+
+//===----------------------------------------------------------------------===//
+// Values
+//===----------------------------------------------------------------------===//
 
 /// The value of the first of `keys` that `object` has and that is not null.
 static const json::Value *firstOf(const json::Object &object,
@@ -61,50 +90,54 @@ static Status readFlag(const json::Object &object, const char *key,
   return into ? Status() : invalid("'" + name + "' is not true or false");
 }
 
-/// `pattern` at the start of a name. Patterns are Python's; the one escape that
-/// POSIX expressions lack and checkpoints use is \d.
-static llvm::Regex expression(std::string pattern) {
-  for (size_t at; (at = pattern.find("\\d")) != std::string::npos;)
-    pattern.replace(at, 2, "[0-9]");
-  return llvm::Regex("^(" + pattern + ")");
+/// A string, if one of `keys` is there.
+static Status readString(const json::Object &object,
+                         std::initializer_list<const char *> keys,
+                         std::optional<std::string> &into) {
+  std::string name;
+  const json::Value *value = firstOf(object, keys, name);
+  if (!value)
+    return Status();
+  std::optional<StringRef> text = value->getAsString();
+  if (!text)
+    return invalid("'" + name + "' is not a string");
+  into = text->str();
+  return Status();
 }
 
-/// Refuses what would take LLVM's matcher without bound in time or memory: long
-/// patterns, back-references and repetitions of repetitions, of which it makes
-/// copies.
-static Status checkCost(llvm::StringRef pattern) {
-  auto refuse = [&](const char *why) {
-    return invalid("'dynamic' has a pattern " + std::string(why) + ": '" +
-                   pattern.take_front(100).str() + "'");
-  };
-  if (pattern.size() > 1000)
-    return refuse("of more than 1000 bytes");
-  if (pattern.contains('\0'))
-    return refuse("with a zero byte");
-  uint64_t copies = 1;
-  for (size_t at = 0; at < pattern.size(); ++at) {
-    char next = at + 1 < pattern.size() ? pattern[at + 1] : '\0';
-    if (pattern[at] == '\\') {
-      if (next >= '1' && next <= '9')
-        return refuse("with a back-reference");
-      ++at;
-    } else if (pattern[at] == '{') {
-      // The larger of {n,m}, or of {n} and {n,}; the matcher allows 255.
-      uint64_t most = 1, number = 0;
-      for (char c :
-           pattern.substr(at + 1).take_until([](char c) { return c == '}'; })) {
-        number = llvm::isDigit(c)
-                     ? std::min<uint64_t>(number * 10 + c - '0', 256)
-                     : 0;
-        most = std::max(most, number);
-      }
-      copies *= most;
-      if (copies * pattern.size() > 100'000)
-        return refuse("with too many repetitions");
-    }
+/// The strings of a list, if it is there.
+static Status readStrings(const json::Object &object, const char *key,
+                          std::vector<std::string> &into) {
+  std::string name;
+  const json::Value *value = firstOf(object, {key}, name);
+  if (!value)
+    return Status();
+  const json::Array *list = value->getAsArray();
+  if (!list)
+    return invalid("'" + name + "' is not a list");
+  for (const json::Value &each : *list) {
+    std::optional<StringRef> text = each.getAsString();
+    if (!text)
+      return invalid("'" + name + "' has what is not a string");
+    into.push_back(text->str());
   }
   return Status();
 }
+
+/// Bits and the rows of a group, under any of their keys.
+static Status readSizes(const json::Object &object,
+                        std::optional<int64_t> &bits,
+                        std::optional<int64_t> &groupSize) {
+  Status status = readNumber(object, {"bits", "w_bit", "num_bits"}, bits);
+  if (status.ok())
+    status = readNumber(object, {"group_size", "q_group_size", "groupsize"},
+                        groupSize);
+  return status;
+}
+
+//===----------------------------------------------------------------------===//
+// GPTQ and AWQ
+//===----------------------------------------------------------------------===//
 
 static Status readRules(const json::Object &object,
                         std::vector<DynamicRule> &rules) {
@@ -116,77 +149,226 @@ static Status readRules(const json::Object &object,
   if (!entries)
     return invalid("'dynamic' is not an object");
   for (const auto &[key, settings] : *entries) {
-    DynamicRule rule;
-    llvm::StringRef pattern = key;
-    rule.skip = pattern.consume_front("-:");
-    pattern.consume_front("+:");
-    rule.pattern = pattern.str();
-    if (Status status = checkCost(pattern); !status.ok())
-      return status;
-    std::string error;
-    if (!expression(rule.pattern).isValid(error))
-      return invalid("'dynamic' has the pattern '" + rule.pattern +
-                     "': " + error);
+    StringRef text = key;
+    bool skip = text.consume_front("-:");
+    text.consume_front("+:");
+    Result<NamePattern> pattern = NamePattern::expression(text);
+    if (!pattern.ok())
+      return pattern.status().withContext("'dynamic'");
+    DynamicRule rule{*pattern, skip, {}, {}, {}};
     const json::Object *overrides = settings.getAsObject();
-    if (!overrides && !rule.skip)
-      return invalid("'dynamic' has no object for '" + rule.pattern + "'");
+    if (!overrides && !skip)
+      return invalid("'dynamic' has no object for '" + text.str() + "'");
     if (overrides) {
-      Status status = readNumber(*overrides, {"bits", "w_bit"}, rule.bits);
-      if (status.ok())
-        status =
-            readNumber(*overrides, {"group_size", "q_group_size", "groupsize"},
-                       rule.groupSize);
+      Status status = readSizes(*overrides, rule.bits, rule.groupSize);
       if (status.ok())
         status = readFlag(*overrides, "sym", rule.symmetric);
       if (!status.ok())
-        return status.withContext("'dynamic' for '" + rule.pattern + "'");
+        return status.withContext("'dynamic' for '" + text.str() + "'");
     }
     rules.push_back(std::move(rule));
   }
   return Status();
 }
 
-static Result<CheckpointConfig> readConfig(const json::Object &object) {
-  CheckpointConfig config;
-  std::optional<llvm::StringRef> method = object.getString("quant_method");
-  if (method && *method != "gptq")
-    return Status(ErrorCode::Unsupported, "'quant_method' is '" +
-                                              method->str() +
-                                              "'; nibble reads gptq");
-  std::string key;
-  if (const json::Value *value =
-          firstOf(object, {"checkpoint_format", "format"}, key)) {
-    llvm::StringRef format = value->getAsString().value_or("");
-    if (format == "gptq_v2")
-      config.format = ZeroFormat::V2;
-    else if (format != "gptq")
-      return Status(ErrorCode::Unsupported,
-                    "'" + key + "' is '" + format.str() +
-                        "'; nibble reads gptq and gptq_v2");
-  }
-  if (std::optional<llvm::StringRef> type = object.getString("pack_dtype");
-      type && *type != "int32")
-    return Status(ErrorCode::Unsupported,
-                  "'pack_dtype' is '" + type->str() + "'; nibble reads int32");
+/// Reads what GPTQ's and AWQ's tools write, into `config`.
+static Status readFlat(const json::Object &object, CheckpointConfig &config) {
+  std::optional<std::string> type, version;
   std::optional<int64_t> bits, groupSize;
-  std::optional<bool> symmetric;
-  Status status = readNumber(object, {"bits", "w_bit"}, bits);
+  std::optional<bool> symmetric, hasZeros;
+  std::vector<std::string> skipped;
+  config.skippedKey = "modules_to_not_convert";
+  Status status = readString(object, {"pack_dtype"}, type);
   if (status.ok())
-    status = readNumber(object, {"group_size", "q_group_size", "groupsize"},
-                        groupSize);
+    status = readSizes(object, bits, groupSize);
   if (status.ok())
     status = readFlag(object, "sym", symmetric);
   if (status.ok())
     status = readRules(object, config.dynamic);
+  if (status.ok())
+    status = readStrings(object, config.skippedKey.c_str(), skipped);
+  if (status.ok() && config.format == Format::Awq)
+    status = readString(object, {"version"}, version);
+  if (status.ok() && config.format == Format::Awq)
+    status = readFlag(object, "zero_point", hasZeros);
+  if (!status.ok())
+    return status;
+  if (type && *type != "int32")
+    return unsupported("'pack_dtype' is '" + *type + "'; nibble reads int32");
+  if (version && StringRef(*version).lower() != "gemm")
+    return unsupported("'version' is '" + *version +
+                       "'; nibble reads AWQ's gemm");
+  if (!bits)
+    return invalid("has no 'bits'");
+  if (hasZeros)
+    symmetric = !*hasZeros;
+  config.settings = {*bits, groupSize.value_or(-1), symmetric.value_or(false)};
+  for (const std::string &each : skipped)
+    config.skipped.push_back(NamePattern::part(each));
+  return Status();
+}
+
+//===----------------------------------------------------------------------===//
+// compressed-tensors
+//===----------------------------------------------------------------------===//
+
+/// Names as compressed-tensors writes them: `re:` comes before expressions.
+static Status readNames(const json::Object &object, const char *key,
+                        std::vector<NamePattern> &into, bool *allLinear) {
+  std::vector<std::string> texts;
+  if (Status status = readStrings(object, key, texts); !status.ok())
+    return status;
+  for (StringRef text : texts) {
+    if (text == "Linear" && allLinear) {
+      *allLinear = true;
+    } else if (text.consume_front("re:")) {
+      Result<NamePattern> pattern = NamePattern::expression(text);
+      if (!pattern.ok())
+        return pattern.status().withContext("'" + std::string(key) + "'");
+      into.push_back(*pattern);
+    } else {
+      into.push_back(NamePattern::whole(text));
+    }
+  }
+  return Status();
+}
+
+/// Refuses a label that is there and not `expected`.
+static Status expectLabel(const json::Object &object, const char *key,
+                          StringRef expected) {
+  std::optional<std::string> label;
+  if (Status status = readString(object, {key}, label); !status.ok())
+    return status;
+  if (label && *label != expected)
+    return unsupported("'" + std::string(key) + "' is '" + *label +
+                       "'; nibble reads " + expected.str());
+  return Status();
+}
+
+static Status readTargets(const json::Object &object, TargetGroup &group) {
+  for (const char *key : {"input_activations", "output_activations"})
+    if (std::string name; firstOf(object, {key}, name))
+      return unsupported("'" + name +
+                         "' is not null; nibble does not quantize activations");
+  Status status = expectLabel(object, "format", "pack-quantized");
+  if (status.ok())
+    status = readNames(object, "targets", group.targets, &group.allLinear);
+  if (!status.ok())
+    return status;
+  const json::Object *weights = object.getObject("weights");
+  if (!weights)
+    return invalid("has no object 'weights'");
+  std::optional<std::string> strategy;
+  std::optional<int64_t> bits, groupSize;
+  std::optional<bool> symmetric;
+  status = expectLabel(*weights, "type", "int");
+  if (status.ok())
+    status = readString(*weights, {"strategy"}, strategy);
+  if (status.ok())
+    status = readSizes(*weights, bits, groupSize);
+  if (status.ok())
+    status = readFlag(*weights, "symmetric", symmetric);
   if (!status.ok())
     return status;
   if (!bits)
-    return invalid("has no 'bits'");
-  config.settings = {*bits, groupSize.value_or(-1), symmetric.value_or(false)};
+    return invalid("has no 'num_bits'");
+  bool byGroup = strategy ? *strategy == "group" : groupSize.has_value();
+  if (strategy && !byGroup && *strategy != "channel" && *strategy != "tensor")
+    return unsupported("'strategy' is '" + *strategy +
+                       "'; nibble reads group, channel and tensor");
+  if (byGroup && !groupSize)
+    return invalid("has the strategy group and no 'group_size'");
+  group.settings = {*bits, byGroup ? *groupSize : -1, symmetric.value_or(true)};
+  return Status();
+}
+
+static Status readGroups(const json::Object &object, CheckpointConfig &config) {
+  config.skippedKey = "ignore";
+  std::string label;
+  // Each group says its own format where a checkpoint has several.
+  const json::Value *format = firstOf(object, {"format"}, label);
+  if (!format || format->getAsString() != "mixed-precision")
+    if (Status status = expectLabel(object, "format", "pack-quantized");
+        !status.ok())
+      return status;
+  if (const json::Object *sparsity = object.getObject("sparsity_config"))
+    if (Status status = expectLabel(*sparsity, "format", "dense"); !status.ok())
+      return status.withContext("'sparsity_config'");
+  if (Status status = readNames(object, "ignore", config.skipped, nullptr);
+      !status.ok())
+    return status;
+  const json::Object *groups = object.getObject("config_groups");
+  if (!groups)
+    return invalid("has no object 'config_groups'");
+  for (const auto &[key, value] : *groups) {
+    const json::Object *entry = value.getAsObject();
+    TargetGroup group;
+    Status status =
+        entry ? readTargets(*entry, group) : invalid("is not an object");
+    if (!status.ok())
+      return status.withContext("'config_groups' '" + key.str() + "'");
+    config.groups.push_back(std::move(group));
+  }
+  return Status();
+}
+
+//===----------------------------------------------------------------------===//
+// Files
+//===----------------------------------------------------------------------===//
+
+/// The format that `object` says it is of.
+static Status readFormat(const json::Object &object, CheckpointConfig &config) {
+  std::optional<std::string> method, label;
+  if (Status status = readString(object, {"quant_method"}, method);
+      !status.ok())
+    return status;
+  // AWQ's own tool writes no method, but keys that others do not have.
+  if (!method)
+    method = object.get("config_groups") ? "compressed-tensors"
+             : object.get("zero_point") || object.get("version") ? "awq"
+                                                                 : "gptq";
+  if (*method == "compressed-tensors" || *method == "compressed_tensors") {
+    config.format = Format::CompressedTensors;
+    return Status();
+  }
+  if (*method == "awq") {
+    config.format = Format::Awq;
+    return Status();
+  }
+  if (*method != "gptq")
+    return unsupported("'quant_method' is '" + *method +
+                       "'; nibble reads gptq, awq and compressed-tensors");
+  if (Status status =
+          readString(object, {"checkpoint_format", "format"}, label);
+      !status.ok())
+    return status;
+  config.labelled = label.has_value();
+  config.format = label == "gptq_v2" ? Format::GptqV2 : Format::Gptq;
+  if (label && *label != formatName(config.format))
+    return unsupported("the checkpoint's format is '" + *label +
+                       "'; nibble reads gptq and gptq_v2");
+  return Status();
+}
+
+static Result<CheckpointConfig> readConfig(const json::Object &object,
+                                           std::optional<Format> format) {
+  CheckpointConfig config;
+  Status status;
+  if (format)
+    config.format = *format;
+  else
+    status = readFormat(object, config);
+  if (status.ok())
+    status = config.format == Format::CompressedTensors
+                 ? readGroups(object, config)
+                 : readFlat(object, config);
+  if (!status.ok())
+    return status;
   return config;
 }
 
-Result<CheckpointConfig> CheckpointConfig::read(const std::string &folder) {
+Result<CheckpointConfig> CheckpointConfig::read(const std::string &folder,
+                                                std::optional<Format> format) {
   std::error_code error;
   for (const char *name :
        {"quantize_config.json", "quant_config.json", "config.json"}) {
@@ -204,7 +386,7 @@ Result<CheckpointConfig> CheckpointConfig::read(const std::string &folder) {
                       path + " has no 'quantization_config': the model is not "
                              "quantized");
     }
-    Result<CheckpointConfig> config = readConfig(*settings);
+    Result<CheckpointConfig> config = readConfig(*settings, format);
     return config.ok()
                ? config
                : Result<CheckpointConfig>(config.status().withContext(path));
@@ -215,25 +397,62 @@ Result<CheckpointConfig> CheckpointConfig::read(const std::string &folder) {
                     "config.json");
 }
 
+//===----------------------------------------------------------------------===//
+// Layers
+//===----------------------------------------------------------------------===//
+
+/// The group of layer `name`: one that names it, else one of all linear layers.
+static Result<LayerSettings> findGroup(const CheckpointConfig &config,
+                                       const std::string &name) {
+  auto isNamed = [&](const TargetGroup &group) {
+    return llvm::any_of(group.targets,
+                        [&](auto &each) { return each.matches(name); });
+  };
+  bool named = llvm::any_of(config.groups, isNamed);
+  const TargetGroup *found = nullptr;
+  for (const TargetGroup &group : config.groups) {
+    if (!(named ? isNamed(group) : group.allLinear))
+      continue;
+    if (found && found->settings != group.settings)
+      return unsupported("layer '" + name +
+                         "' is in two of 'config_groups' that differ");
+    found = &group;
+  }
+  if (!found)
+    return invalid("layer '" + name + "' is in none of 'config_groups'");
+  return found->settings;
+}
+
+const char *CheckpointConfig::skipOf(const std::string &name) const {
+  for (const NamePattern &each : skipped)
+    if (each.matches(name))
+      return skippedKey.c_str();
+  for (const DynamicRule &rule : dynamic)
+    if (rule.skip && rule.pattern.matches(name))
+      return "dynamic";
+  return nullptr;
+}
+
 Result<LayerSettings>
 CheckpointConfig::settingsOf(const std::string &name) const {
+  if (const char *key = skipOf(name))
+    return invalid("layer '" + name + "' has packed weights, but '" + key +
+                   "' says that it is not quantized");
+  if (format == Format::CompressedTensors)
+    return findGroup(*this, name);
   const DynamicRule *matching = nullptr;
   for (const DynamicRule &rule : dynamic) {
-    if (!expression(rule.pattern).match(name))
+    if (!rule.pattern.matches(name))
       continue;
     // JSON objects have no order, so neither of two rules comes first.
-    if (matching)
-      return Status(ErrorCode::Unsupported,
-                    "layer '" + name + "' matches two rules of 'dynamic': '" +
-                        matching->pattern + "' and '" + rule.pattern + "'");
+    if (matching && !matching->agrees(rule))
+      return unsupported(
+          "layer '" + name + "' matches two rules of 'dynamic': '" +
+          matching->pattern.text() + "' and '" + rule.pattern.text() + "'");
     matching = &rule;
   }
   if (!matching)
     return settings;
-  if (matching->skip)
-    return invalid("layer '" + name +
-                   "' has packed weights, but 'dynamic' "
-                   "says that it is not quantized");
   LayerSettings result = settings;
   result.bits = matching->bits.value_or(result.bits);
   result.groupSize = matching->groupSize.value_or(result.groupSize);

@@ -8,6 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/Layer.h"
+#include "Support/Half.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace nibble;
 using namespace nibble::model;
@@ -23,38 +25,75 @@ static constexpr int64_t maxExtent = int64_t(1) << 30;
 
 Result<int64_t> model::checkSizes(int64_t bits, int64_t groupSize,
                                   int64_t inFeatures, int64_t outFeatures) {
-  if (bits != 2 && bits != 4 && bits != 8)
-    return Status(ErrorCode::Unsupported,
-                  "bits is " + text(bits) + "; nibble takes 2, 4 and 8");
-  int64_t perWord = 32 / bits;
+  if (!Codec::takes(bits))
+    return Status(ErrorCode::Unsupported, "bits is " + text(bits) +
+                                              "; nibble takes " +
+                                              Codec::widthsText);
+  int64_t unit = Codec{static_cast<int>(bits)}.unitCodes();
   for (auto [name, value] : {std::pair("infeatures", inFeatures),
                              std::pair("outfeatures", outFeatures)})
-    if (value < 1 || value > maxExtent || value % perWord != 0)
+    if (value < 1 || value > maxExtent || value % unit != 0)
       return invalid(std::string(name) + " is " + text(value) +
-                     "; it must be a positive multiple of " + text(perWord) +
-                     ", the codes of a word of " + text(bits) + " bits");
+                     "; it must be a positive multiple of " + text(unit) +
+                     ", the codes of " + text(bits) +
+                     " bits that fill whole words");
   if (groupSize == -1)
     return inFeatures;
-  if (groupSize < 1 || inFeatures % groupSize != 0)
+  if (groupSize < 1)
     return invalid("groupsize is " + text(groupSize) +
-                   "; it must be -1 or divide infeatures, " + text(inFeatures));
-  return groupSize;
+                   "; it must be -1 or positive");
+  return std::min(groupSize, inFeatures);
+}
+
+bool Layer::isSymmetric() const {
+  uint32_t stored = (1u << (bits - 1)) - 1;
+  int64_t words = codec().words(outFeatures);
+  for (int64_t g = 0; g < groups; ++g)
+    for (int64_t n = 0; n < outFeatures; ++n)
+      if (codec().get(&qzeros[g * words], 1, n) != stored)
+        return false;
+  return true;
+}
+
+bool model::halvesHold(llvm::ArrayRef<float> numbers) {
+  return llvm::all_of(numbers, [](float each) {
+    return each != each || halfToFloat(floatToHalf(each)) == each;
+  });
+}
+
+void Layer::setScales(llvm::ArrayRef<float> numbers) {
+  scales.clear();
+  wideScales.clear();
+  if (halvesHold(numbers))
+    for (float each : numbers)
+      scales.push_back(floatToHalf(each));
+  else
+    wideScales = numbers.vec();
+}
+
+llvm::ArrayRef<uint8_t> Layer::scaleBytes() const {
+  auto bytes = [](const auto &array) {
+    return llvm::ArrayRef(reinterpret_cast<const uint8_t *>(array.data()),
+                          array.size() * sizeof(array[0]));
+  };
+  return wideScales.empty() ? bytes(scales) : bytes(wideScales);
+}
+
+float Layer::scale(int64_t g, int64_t n) const {
+  int64_t at = g * outFeatures + n;
+  return wideScales.empty() ? halfToFloat(scales[at]) : wideScales[at];
 }
 
 Status model::checkLayer(Layer &layer) {
-  Result<int64_t> allRows =
-      checkSizes(layer.bits, -1, layer.inFeatures, layer.outFeatures);
-  if (!allRows.ok())
-    return allRows.status();
-  if (layer.groupSize == -1)
-    layer.groupSize = *allRows;
-  if (layer.groupSize < 1)
-    return invalid("groupsize is " + text(layer.groupSize) +
-                   "; it must be -1 or positive");
+  Result<int64_t> groupSize = checkSizes(layer.bits, layer.groupSize,
+                                         layer.inFeatures, layer.outFeatures);
+  if (!groupSize.ok())
+    return groupSize.status();
+  layer.groupSize = *groupSize;
   if (layer.groups < 1 || layer.groups > layer.inFeatures)
     return invalid("there are " + text(layer.groups) + " groups for " +
                    text(layer.inFeatures) + " rows");
-  int64_t perWord = codesPerWord(layer.bits);
+  Codec codec = layer.codec();
   auto check = [](const char *name, size_t has, int64_t needs) {
     return static_cast<int64_t>(has) == needs
                ? Status()
@@ -63,10 +102,11 @@ Status model::checkLayer(Layer &layer) {
   };
   for (Status status :
        {check("qweight", layer.qweight.size(),
-              layer.inFeatures / perWord * layer.outFeatures),
+              codec.words(layer.inFeatures) * layer.outFeatures),
         check("qzeros", layer.qzeros.size(),
-              layer.groups * (layer.outFeatures / perWord)),
-        check("scales", layer.scales.size(), layer.groups * layer.outFeatures),
+              layer.groups * codec.words(layer.outFeatures)),
+        check("scales", layer.scales.size() + layer.wideScales.size(),
+              layer.groups * layer.outFeatures),
         check("g_idx", layer.gIdx.size(), layer.inFeatures),
         check("bias", layer.bias.size(),
               layer.bias.empty() ? 0 : layer.outFeatures)})
@@ -79,7 +119,7 @@ Status model::checkLayer(Layer &layer) {
                      "; there are " + text(layer.groups) + " groups");
     layer.actOrder |= layer.gIdx[k] != k / layer.groupSize;
   }
-  int64_t needed = (layer.inFeatures + layer.groupSize - 1) / layer.groupSize;
+  int64_t needed = groupCount(layer.inFeatures, layer.groupSize);
   if (!layer.actOrder && layer.groups != needed)
     return invalid("there are " + text(layer.groups) + " groups; groupsize " +
                    text(layer.groupSize) + " and infeatures " +

@@ -19,24 +19,6 @@ static Status invalid(const std::string &message) {
   return Status(ErrorCode::InvalidArgument, message);
 }
 
-/// Adds `code` at place `i` of the line of words that begins at `words` and
-/// goes on every `stride` words.
-static void putCode(int32_t *words, int64_t stride, int bits, int64_t i,
-                    uint32_t code) {
-  int64_t perWord = codesPerWord(bits);
-  int32_t &word = words[i / perWord * stride];
-  word = static_cast<int32_t>(static_cast<uint32_t>(word) |
-                              code << (bits * (i % perWord)));
-}
-
-static uint32_t getCode(const int32_t *words, int64_t stride, int bits,
-                        int64_t i) {
-  int64_t perWord = codesPerWord(bits);
-  return static_cast<uint32_t>(words[i / perWord * stride]) >>
-             (bits * (i % perWord)) &
-         maxCode(bits);
-}
-
 Result<Layer> model::emptyLayer(int64_t bits, int64_t groupSize,
                                 int64_t inFeatures, int64_t outFeatures,
                                 bool bias) {
@@ -48,10 +30,9 @@ Result<Layer> model::emptyLayer(int64_t bits, int64_t groupSize,
   layer.groupSize = *rows;
   layer.inFeatures = inFeatures;
   layer.outFeatures = outFeatures;
-  layer.groups = inFeatures / *rows;
-  int64_t perWord = codesPerWord(layer.bits);
-  layer.qweight.resize(inFeatures / perWord * outFeatures);
-  layer.qzeros.resize(layer.groups * (outFeatures / perWord));
+  layer.groups = groupCount(inFeatures, *rows);
+  layer.qweight.resize(layer.codec().words(inFeatures) * outFeatures);
+  layer.qzeros.resize(layer.groups * layer.codec().words(outFeatures));
   layer.scales.resize(layer.groups * outFeatures);
   layer.bias.resize(bias ? outFeatures : 0);
   for (int64_t k = 0; k < inFeatures; ++k)
@@ -89,8 +70,9 @@ Status model::packLayer(Layer &target, llvm::ArrayRef<float> weight,
   if (Status status = checkLayer(layer); !status.ok())
     return status;
 
-  float maxq = static_cast<float>(maxCode(layer.bits));
-  int64_t zeroWords = N / codesPerWord(layer.bits);
+  Codec codec = layer.codec();
+  float maxq = static_cast<float>(codec.maxCode());
+  int64_t zeroWords = codec.words(N);
   for (int64_t n = 0; n < N; ++n)
     for (int64_t g = 0; g < G; ++g) {
       auto at = [&](const char *name) {
@@ -101,15 +83,15 @@ Status model::packLayer(Layer &target, llvm::ArrayRef<float> weight,
       if (!(zero >= 0 && zero <= maxq) || zero != std::rint(zero))
         return invalid(at("zeros") + std::to_string(zero) +
                        "; a zero point is a whole number in [0, " +
-                       std::to_string(maxCode(layer.bits)) + "]");
+                       std::to_string(codec.maxCode()) + "]");
       uint16_t scale = floatToHalf(scales[n * G + g]);
       if (!std::isfinite(halfToFloat(scale)) || halfToFloat(scale) == 0)
         return invalid(at("scales") + std::to_string(scales[n * G + g]) +
                        ", which fp16 does not hold as a number other than 0");
       layer.scales[g * N + n] = scale;
       // A zero point of 0 is stored as maxq, which decodes to 0.
-      putCode(&layer.qzeros[g * zeroWords], 1, layer.bits, n,
-              (static_cast<uint32_t>(zero) - 1) & maxCode(layer.bits));
+      codec.put(&layer.qzeros[g * zeroWords], 1, n,
+                (static_cast<uint32_t>(zero) - 1) & codec.maxCode());
     }
   for (int64_t n = 0; n < N; ++n)
     for (int64_t k = 0; k < K; ++k) {
@@ -119,11 +101,10 @@ Status model::packLayer(Layer &target, llvm::ArrayRef<float> weight,
       if (code != code)
         return invalid("weight[" + std::to_string(n) + ", " +
                        std::to_string(k) + "] is not a number");
-      putCode(&layer.qweight[n], N, layer.bits, k,
-              static_cast<uint32_t>(std::clamp(code, 0.0f, maxq)));
+      codec.put(&layer.qweight[n], N, k,
+                static_cast<uint32_t>(std::clamp(code, 0.0f, maxq)));
     }
-  for (size_t n = 0; n < bias.size(); ++n)
-    layer.bias[n] = floatToHalf(bias[n]);
+  layer.bias = bias.vec();
   target = std::move(layer);
   return Status();
 }
@@ -132,12 +113,14 @@ void model::fitScales(llvm::ArrayRef<float> weight, int64_t inFeatures,
                       int64_t outFeatures, int bits, int64_t groupSize,
                       bool symmetric, std::vector<float> &scales,
                       std::vector<float> &zeros) {
-  int64_t groups = inFeatures / groupSize;
-  float maxq = static_cast<float>(maxCode(bits));
+  int64_t groups = groupCount(inFeatures, groupSize);
+  float maxq = static_cast<float>(Codec{bits}.maxCode());
   for (int64_t n = 0; n < outFeatures; ++n)
     for (int64_t g = 0; g < groups; ++g) {
       float low = 0, high = 0;
-      for (float w : weight.slice(n * inFeatures + g * groupSize, groupSize)) {
+      int64_t first = g * groupSize;
+      for (float w : weight.slice(n * inFeatures + first,
+                                  std::min(groupSize, inFeatures - first))) {
         low = std::min(low, w);
         high = std::max(high, w);
       }
@@ -158,13 +141,14 @@ void model::fitScales(llvm::ArrayRef<float> weight, int64_t inFeatures,
 void model::weightColumn(const Layer &layer, int64_t n,
                          llvm::MutableArrayRef<double> w) {
   int64_t N = layer.outFeatures;
-  int64_t zeroWords = N / codesPerWord(layer.bits);
+  Codec codec = layer.codec();
+  int64_t zeroWords = codec.words(N);
   for (int64_t k = 0; k < layer.inFeatures; ++k) {
     int64_t g = layer.gIdx[k];
-    int code = static_cast<int>(getCode(&layer.qweight[n], N, layer.bits, k));
-    uint32_t stored = getCode(&layer.qzeros[g * zeroWords], 1, layer.bits, n);
-    int zero = static_cast<int>((stored + 1) & maxCode(layer.bits));
+    int code = static_cast<int>(codec.get(&layer.qweight[n], N, k));
+    uint32_t stored = codec.get(&layer.qzeros[g * zeroWords], 1, n);
+    int zero = static_cast<int>((stored + 1) & codec.maxCode());
     w[k] = static_cast<double>(code - zero) *
-           static_cast<double>(halfToFloat(layer.scales[g * N + n]));
+           static_cast<double>(layer.scale(g, n));
   }
 }

@@ -26,14 +26,16 @@ Result<Layer> emptyLayer(int64_t bits, int64_t groupSize, int64_t inFeatures,
 ///
 ///   q = round_half_even((w + zero * scale) / fp16(scale)),
 ///
-/// with q clamped to [0, maxq]. A zero point must be a whole number in
-/// [0, maxq]; a scale must be finite and not 0 in fp16.
+/// with the scale stored as fp16(scale), the bias as it is, and q clamped to
+/// [0, maxq]. A zero point must be a whole number in [0, maxq]; a scale must be
+/// finite and not 0 in fp16.
 Status packLayer(Layer &layer, llvm::ArrayRef<float> weight,
                  llvm::ArrayRef<float> scales, llvm::ArrayRef<float> zeros,
                  llvm::ArrayRef<int32_t> gIdx, llvm::ArrayRef<float> bias);
 
 /// Scales and zero points ([N, G] both) by round-to-nearest: the range of each
-/// group, extended to hold 0, divided into maxq steps; symmetric ranges are
+/// group (the last may have fewer rows), extended to hold 0, divided into maxq
+/// steps; symmetric ranges are
 /// [-max|w|, max|w|] with zero point 2^(bits-1).
 void fitScales(llvm::ArrayRef<float> weight, int64_t inFeatures,
                int64_t outFeatures, int bits, int64_t groupSize, bool symmetric,

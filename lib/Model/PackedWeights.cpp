@@ -21,7 +21,11 @@ using namespace nibble;
 using namespace nibble::model;
 using layout::PackedOrder;
 
-static Status checkBits(const Layer &layer) {
+static Status checkTypes(const Layer &layer) {
+  if (layer.scaleType() != DType::F16)
+    return Status(ErrorCode::Unsupported,
+                  "scales are f32; the packed order takes those that fp16 "
+                  "holds");
   if (PackedOrder::takes(layer.bits))
     return Status();
   return Status(ErrorCode::Unsupported,
@@ -130,8 +134,8 @@ std::vector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
 }
 
 int64_t model::packedGroupRows(const Layer &layer) {
-  if (!PackedOrder::takes(layer.bits) || layer.inFeatures >= oneGroup ||
-      layer.outFeatures >= oneGroup)
+  if (!PackedOrder::takes(layer.bits) || layer.scaleType() != DType::F16 ||
+      layer.inFeatures >= oneGroup || layer.outFeatures >= oneGroup)
     return 0;
   if (layer.groups == 1)
     return oneGroup;
@@ -146,7 +150,7 @@ int64_t model::packedGroupRows(const Layer &layer) {
 }
 
 Result<SortedLayer> model::sortRowsByGroup(const Layer &layer) {
-  if (Status status = checkBits(layer); !status.ok())
+  if (Status status = checkTypes(layer); !status.ok())
     return status;
   int64_t K = layer.inFeatures, N = layer.outFeatures;
   std::vector<int32_t> permutation(K);
@@ -190,7 +194,7 @@ Result<SortedLayer> model::sortRowsByGroup(const Layer &layer) {
 }
 
 Result<PackedWeights> model::packWeights(const Layer &layer) {
-  if (Status status = checkBits(layer); !status.ok())
+  if (Status status = checkTypes(layer); !status.ok())
     return status;
   if (!layer.actOrder)
     return PackedWeights{

@@ -48,7 +48,8 @@ struct PackedWeights {
 int64_t packedGroupRows(const Layer &layer);
 
 /// Packs a layer that checkLayer takes. Unsupported for bits without a packed
-/// order, and for an act-order layer whose groups differ in size.
+/// order, for scales that fp16 does not hold, and for an act-order layer whose
+/// groups differ in size.
 Result<PackedWeights> packWeights(const Layer &layer);
 
 /// A layer in checkpoint order whose groups are consecutive rows.

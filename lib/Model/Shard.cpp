@@ -108,7 +108,13 @@ Result<Layer> model::fuseLayers(llvm::ArrayRef<const Layer *> parts) {
   fused.qweight = sideBySide(parts, &Layer::qweight,
                              Codec{first.bits}.words(first.inFeatures));
   fused.qzeros = sideBySide(parts, &Layer::qzeros, first.groups);
-  fused.scales = sideBySide(parts, &Layer::scales, first.groups);
+  // Numbers, because fp16 may hold the scales of one part and not of another.
+  std::vector<float> scales;
+  for (int64_t g = 0; g < first.groups; ++g)
+    for (const Layer *part : parts)
+      for (int64_t n = 0; n < part->outFeatures; ++n)
+        scales.push_back(part->scale(g, n));
+  fused.setScales(scales);
   for (const Layer *part : parts) {
     llvm::append_range(fused.bias, part->bias);
     if (bias && part->bias.empty())
@@ -132,6 +138,7 @@ static Layer shardColumns(const Layer &layer, Range range) {
   shard.qzeros = columnsOf(layer.qzeros, codec.words(N),
                            {codec.words(range.begin), codec.words(range.end)});
   shard.scales = columnsOf(layer.scales, N, range);
+  shard.wideScales = columnsOf(layer.wideScales, N, range);
   shard.bias = columnsOf(layer.bias, N, range);
   return shard;
 }
@@ -167,6 +174,7 @@ static Layer takeRows(const Layer &layer, llvm::ArrayRef<int32_t> rows) {
   shard.groups = static_cast<int64_t>(groups.size());
   shard.qzeros = rowsOf(layer.qzeros, codec.words(N), groups);
   shard.scales = rowsOf(layer.scales, N, groups);
+  shard.wideScales = rowsOf(layer.wideScales, N, groups);
   return shard;
 }
 

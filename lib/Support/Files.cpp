@@ -9,10 +9,11 @@
 
 #include "Support/Files.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 #include <csignal>
-#include <pthread.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,6 +97,50 @@ Status nibble::installFile(const std::string &path, std::string_view bytes) {
   if (error)
     return Status(ErrorCode::IoError,
                   "cannot write '" + path + "': " + error.message());
+  return Status();
+}
+
+//===----------------------------------------------------------------------===//
+// Folders
+//===----------------------------------------------------------------------===//
+
+Result<NewFolder> NewFolder::create(const std::string &path) {
+  SmallString<128> own(path);
+  while (own.size() > 1 && sys::path::is_separator(own.back()))
+    own.pop_back();
+  if (sys::fs::exists(own))
+    return Status(ErrorCode::InvalidArgument,
+                  "'" + path + "' exists; nibble overwrites no folder");
+  StringRef parent = sys::path::parent_path(own);
+  std::error_code error;
+  if (!parent.empty())
+    error = sys::fs::create_directories(parent);
+  SmallString<128> temporary;
+  if (!error)
+    error = sys::fs::createUniqueDirectory(own + ".tmp", temporary);
+  if (error)
+    return Status(ErrorCode::IoError,
+                  "cannot make '" + path + "': " + error.message());
+  // Made for its owner alone; what appears is like any other folder.
+  sys::fs::setPermissions(temporary, sys::fs::perms(0755));
+  return NewFolder(temporary.str().str(), own.str().str());
+}
+
+NewFolder::NewFolder(NewFolder &&other) noexcept
+    : temporary(std::move(other.temporary)), final(std::move(other.final)) {
+  other.temporary.clear();
+}
+
+NewFolder::~NewFolder() {
+  if (!temporary.empty())
+    sys::fs::remove_directories(temporary);
+}
+
+Status NewFolder::commit() {
+  if (std::error_code error = sys::fs::rename(temporary, final))
+    return Status(ErrorCode::IoError,
+                  "cannot make '" + final + "': " + error.message());
+  temporary.clear();
   return Status();
 }
 

@@ -3,11 +3,11 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Files are written to a temporary name beside their own and renamed, so that
-// nobody ever sees half of one. Files are read by pread() into owned memory and
-// never mapped: a mapped file that another process cuts short ends this one by
-// SIGBUS, which a library may not catch, and its bytes may change after they
-// were checked.
+// Files and folders are written to a temporary name beside their own and
+// renamed, so that nobody ever sees half of one. Files are read by pread() into
+// owned memory and never mapped: a mapped file that another process cuts short
+// ends this one by SIGBUS, which a library may not catch, and its bytes may
+// change after they were checked.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,6 +59,28 @@ private:
 /// The content of file `path`, which may have at most `maxBytes` bytes.
 Result<std::string> readFile(const std::string &path,
                              uint64_t maxBytes = UINT64_MAX);
+
+/// A folder that is written under a temporary name beside its own, and appears
+/// as a whole or not at all.
+class NewFolder {
+public:
+  /// Makes the temporary folder for `path`, which must not exist.
+  static Result<NewFolder> create(const std::string &path);
+  NewFolder(NewFolder &&other) noexcept;
+  NewFolder &operator=(NewFolder &&) = delete;
+  /// Removes the temporary folder, unless commit() was called.
+  ~NewFolder();
+
+  /// Where to write until commit().
+  const std::string &path() const { return temporary; }
+  /// Gives the folder its own name.
+  Status commit();
+
+private:
+  NewFolder(std::string temporary, std::string final)
+      : temporary(std::move(temporary)), final(std::move(final)) {}
+  std::string temporary, final;
+};
 
 } // namespace nibble
 

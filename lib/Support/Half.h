@@ -11,6 +11,7 @@
 #define NIBBLE_SUPPORT_HALF_H
 
 #include <bit>
+#include <concepts>
 #include <cstdint>
 
 namespace nibble {
@@ -18,6 +19,8 @@ namespace nibble {
 inline float halfToFloat(uint16_t bits) {
   return static_cast<float>(std::bit_cast<_Float16>(bits));
 }
+/// A number is no bit pattern.
+template <std::floating_point T> float halfToFloat(T) = delete;
 
 inline uint16_t floatToHalf(float value) {
   return std::bit_cast<uint16_t>(static_cast<_Float16>(value));
@@ -26,6 +29,7 @@ inline uint16_t floatToHalf(float value) {
 inline float bfloatToFloat(uint16_t bits) {
   return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
+template <std::floating_point T> float bfloatToFloat(T) = delete;
 
 inline uint16_t floatToBfloat(float value) {
   uint32_t bits = std::bit_cast<uint32_t>(value);

@@ -81,6 +81,20 @@ private:
     return ExtentAttr::get(context, *value);
   }
 
+  /// What divides the whole numbers that `extent` divides without rest: 32 for
+  /// the `32 / 3` that `32 / BITS` becomes, in lowest terms.
+  FailureOr<int64_t> divisor(ExtentAttr extent) {
+    std::optional<Extent> value = extent.getExtent().substitute(
+        [&](StringRef name) { return valueOf(name); });
+    std::optional<Extent::Ratio> ratio =
+        value ? value->asRatio() : std::nullopt;
+    if (!ratio || ratio->numerator < 1)
+      return kernel.emitOpError()
+             << "multiple_of '" << extent.getText() << "' becomes '"
+             << (value ? value->str() : "too large") << "', which divides none";
+    return ratio->numerator;
+  }
+
   LogicalResult checkParams() {
     for (const auto &[name, value] : config.params)
       if (!kernel.findParam(name))
@@ -103,13 +117,12 @@ private:
       if (choices.empty() && (value < 1 || value > (int64_t(1) << 31)))
         return kernel.emitOpError() << "parameter '" << name << "' is " << value
                                     << ", expected 1 to 2^31";
-      FailureOr<ExtentAttr> multiple = substitute(param.getMultipleOf());
+      FailureOr<int64_t> multiple = divisor(param.getMultipleOf());
       if (failed(multiple))
         return failure();
-      std::optional<int64_t> divisor = multiple->asInteger();
-      if (divisor && value % *divisor != 0)
+      if (value % *multiple != 0)
         return kernel.emitOpError() << "parameter '" << name << "' is " << value
-                                    << ", expected a multiple of " << *divisor;
+                                    << ", expected a multiple of " << *multiple;
     }
     return success();
   }
@@ -149,10 +162,10 @@ private:
         return kernel.emitOpError() << "has no size '" << name << "'";
     SmallVector<Attribute> sizes;
     for (ParamAttr size : kernel.getSizes().getAsRange<ParamAttr>()) {
-      FailureOr<ExtentAttr> multiple = substitute(size.getMultipleOf());
+      FailureOr<int64_t> multiple = divisor(size.getMultipleOf());
       if (failed(multiple))
         return failure();
-      int64_t known = multiple->asInteger().value_or(1);
+      int64_t known = *multiple;
       if (auto found = config.multiples.find(size.getName().str());
           found != config.multiples.end())
         known = std::lcm(known, found->second);

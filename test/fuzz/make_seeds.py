@@ -37,6 +37,27 @@ def layer(bits, group_size, k=32, n=32, bias=True, g_idx=True):
     return save(tensors)
 
 
+def awq_layer():
+    random = np.random.default_rng(9)
+    return save({"l.qweight": random.integers(-(2**31), 2**31, (16, 2)).astype(np.int32),
+                 "l.qzeros": random.integers(-(2**31), 2**31, (2, 2)).astype(np.int32),
+                 "l.scales": np.full((2, 16), 0.1, np.float32)})
+
+
+def compressed_layer(zeros):
+    random = np.random.default_rng(10)
+    return save({"l.weight_packed": random.integers(-(2**31), 2**31, (16, 2)).astype(np.int32),
+                 "l.weight_shape": np.array([16, 16]), "l.weight_scale": np.full((16, 2), 0.1, np.float16),
+                 "l.weight_zero_point": zeros, "l.weight_g_idx": np.arange(16, dtype=np.int32) % 2,
+                 "l.bias": np.ones(16, np.float32)})
+
+
+def compressed_config(weights, **rest):
+    return {"quant_method": "compressed-tensors", "format": "pack-quantized", "ignore": ["lm_head", "re:v.*"],
+            "config_groups": {"group_0": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int", **weights}}},
+            **rest}
+
+
 CONFIGS = [
     {"bits": 4, "group_size": 16},
     {"bits": 2, "group_size": -1, "sym": True, "desc_act": False, "quant_method": "gptq"},
@@ -44,6 +65,11 @@ CONFIGS = [
     {"bits": 4, "group_size": 32,
      "dynamic": {"+:.*\\.mlp\\.\\d+": {"bits": 8, "group_size": 16}, "-:x|[a-z]{1,3}": {}}},
     {"model_type": "llama", "quantization_config": {"bits": 4, "groupsize": 32, "format": "gptq"}},
+    {"bits": 3, "group_size": 32, "sym": True},
+    {"w_bit": 4, "q_group_size": 8, "zero_point": True, "version": "GEMM"},
+    {"quant_method": "awq", "bits": 4, "group_size": 8, "modules_to_not_convert": ["gate", "lm_head"]},
+    compressed_config({"group_size": 8, "strategy": "group", "symmetric": False}),
+    compressed_config({"strategy": "channel"}, sparsity_config={"format": "dense"}),
 ]
 
 
@@ -66,6 +92,11 @@ def seeds(source):
         file = layer(bits, group, bias=i % 2 == 0, g_idx=i != 3)
         checkpoints[f"layer{i}"] = b"\0".join(
             [json.dumps(config).encode(), index if i == 1 else b"", *split(file)])
+    for name, config, file in [
+        ("gptq3", CONFIGS[5], layer(3, 32)), ("awq", CONFIGS[6], awq_layer()), ("awq2", CONFIGS[7], awq_layer()),
+        ("compressed", CONFIGS[8], compressed_layer(np.array([[5, 6], [7, 8]], np.int32))),
+        ("signed", CONFIGS[8], compressed_layer(np.zeros((16, 2), np.int8)))]:
+        checkpoints[name] = b"\0".join([json.dumps(config).encode(), b"", *split(file)])
     kernels = {}
     for path in [*source.glob("kernels/*.mlir"), *source.glob("test/kernels/*.mlir"),
                  *source.glob("test/lit/Dialect/*.mlir"), *source.glob("test/lit/Transforms/*.mlir")]:

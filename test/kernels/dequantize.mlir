@@ -5,7 +5,7 @@
 !codes   = !nibble.tile<BLOCK_K x BLOCK_N x !nibble.code<BITS>>
 
 nibble.kernel @dequantize
-    params [BITS one_of [2, 4, 8], BLOCK_N multiple_of 32 / BITS, BLOCK_K multiple_of 32 / BITS]
+    params [BITS one_of [2, 3, 4, 8], BLOCK_N multiple_of 32 / BITS, BLOCK_K multiple_of 32 / BITS]
     types [T one_of [f16, bf16, f32]]
     sizes [N multiple_of 32 / BITS, K multiple_of 32 / BITS, G]
     grid [K by BLOCK_K, N by BLOCK_N]

@@ -3,7 +3,7 @@
 !codes = !nibble.tile<BLOCK_K x BLOCK_N x !nibble.code<BITS>>
 
 nibble.kernel @repack
-    params [BITS one_of [2, 4, 8], BLOCK_N multiple_of 32 / BITS, BLOCK_K multiple_of 32 / BITS]
+    params [BITS one_of [2, 3, 4, 8], BLOCK_N multiple_of 32 / BITS, BLOCK_K multiple_of 32 / BITS]
     sizes [N multiple_of 32 / BITS, K multiple_of 32 / BITS]
     grid [K by BLOCK_K, N by BLOCK_N]
     (%from: !nibble.matrix<K * BITS / 32 x N x i32>,

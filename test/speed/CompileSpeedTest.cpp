@@ -22,7 +22,7 @@ static double bestTime(const std::string &target, const std::string &blocks,
   request.kernel = "matmul_248";
   request.target = target;
   request.config = "BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 "
-                   "X=f16 T=f16 Y=f16 N%64 K%64 " +
+                   "X=f16 T=f16 Y=f16 S=f16 N%64 K%64 " +
                    blocks;
   double best = 1e9;
   for (int i = 0; i < 25 && best >= limit; ++i) {

@@ -18,13 +18,14 @@ namespace nibble::tool {
 /// The options that `--help` lists.
 extern llvm::cl::OptionCategory category;
 
-extern llvm::cl::SubCommand cacheCommand, compileCommand, explainCommand,
-    inspectCommand, quantizeCommand, runCommand, tuneCommand;
+extern llvm::cl::SubCommand cacheCommand, compileCommand, convertCommand,
+    explainCommand, inspectCommand, quantizeCommand, runCommand, tuneCommand;
 
 /// Each runs its command after the options are read.
 Status runCache();
 Status runCompile();
 Status runExplain();
+Status runConvert();
 Status runInspect();
 Status runQuantize();
 Status runRun();

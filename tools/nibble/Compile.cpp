@@ -126,7 +126,7 @@ Status tool::runCompile() {
                                         : "BLOCK_M=64 BLOCK_N=64 BLOCK_K=32";
     request.config = withDefaults(
         config, ("BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 X=f16 "
-                 "T=f16 Y=f16 " +
+                 "T=f16 Y=f16 S=f16 " +
                  blocks)
                     .str());
   }

@@ -8,10 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
-#include "Model/Checkpoint.h"
-#include "Support/Half.h"
+#include "Layers.h"
 #include "Table.h"
-#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cmath>
 
@@ -29,20 +27,26 @@ static cl::opt<std::string> folder(cl::Positional, cl::Required,
 static cl::opt<bool> asJson("json", cl::sub(inspectCommand), cl::cat(category),
                             cl::desc("Print JSON instead of a table"));
 
+static cl::opt<std::string> formatName("format", cl::sub(inspectCommand),
+                                       cl::cat(category),
+                                       cl::value_desc("name"),
+                                       cl::desc(formatHelp));
+
 /// What is allowed and yet worth a look: scales that are no numbers, which
 /// every output that they touch becomes too.
 static std::string oddScales(const model::Layer &layer) {
-  size_t odd = count_if(layer.scales, [](uint16_t scale) {
-    return !std::isfinite(halfToFloat(scale));
-  });
+  int64_t odd = 0;
+  for (int64_t g = 0; g < layer.groups; ++g)
+    for (int64_t n = 0; n < layer.outFeatures; ++n)
+      odd += !std::isfinite(layer.scale(g, n));
   return odd ? std::to_string(odd) + " of " +
-                   std::to_string(layer.scales.size()) +
+                   std::to_string(layer.groups * layer.outFeatures) +
                    " scales are infinite or not a number"
              : "";
 }
 
 Status tool::runInspect() {
-  Result<model::Checkpoint> checkpoint = model::Checkpoint::open(folder);
+  Result<model::Checkpoint> checkpoint = openCheckpoint(folder, formatName);
   if (!checkpoint.ok())
     return checkpoint.status();
   Table table({{"layer", "layer", true},
@@ -66,7 +70,7 @@ Status tool::runInspect() {
     }
     int64_t bytes = 4 * (layer->qweight.size() + layer->qzeros.size() +
                          (layer->actOrder ? layer->gIdx.size() : 0)) +
-                    2 * (layer->scales.size() + layer->bias.size());
+                    layer->scaleBytes().size() + 4 * layer->bias.size();
     std::string odd = oddScales(*layer);
     table.add({name,
                {std::to_string(layer->inFeatures) + " x " +

@@ -38,6 +38,16 @@ Result<DType> tool::readType(const std::string &name) {
                 "--dtype is '" + name + "', expected f16, bf16 or f32");
 }
 
+Result<model::Checkpoint> tool::openCheckpoint(const std::string &folder,
+                                               const std::string &format) {
+  if (format.empty())
+    return model::Checkpoint::open(folder);
+  Result<model::Format> named = model::parseFormat(format);
+  if (!named.ok())
+    return named.status();
+  return model::Checkpoint::open(folder, *named);
+}
+
 Result<std::vector<std::string>>
 tool::chooseLayers(const model::Checkpoint &checkpoint,
                    const std::string &name) {
@@ -51,7 +61,7 @@ tool::chooseLayers(const model::Checkpoint &checkpoint,
 
 double tool::bytesOf(const model::Layer &layer, int64_t rows, DType type) {
   double bytes = 4.0 * (layer.qweight.size() + layer.qzeros.size()) +
-                 2.0 * (layer.scales.size() + layer.bias.size());
+                 layer.scaleBytes().size() + 4.0 * layer.bias.size();
   if (layer.actOrder)
     bytes += 4.0 * layer.gIdx.size();
   return bytes +

@@ -21,6 +21,16 @@ Result<llvm::SmallVector<int64_t>> readRowCounts(const std::string &list);
 /// The type of x called f16, bf16 or f32.
 Result<DType> readType(const std::string &name);
 
+/// What an option `--format` says of itself.
+inline constexpr char formatHelp[] =
+    "gptq, gptq_v2, awq or compressed-tensors, against what the checkpoint "
+    "says it is";
+
+/// Opens the checkpoint in `folder`, of the format called `format` if that is
+/// not empty.
+Result<model::Checkpoint> openCheckpoint(const std::string &folder,
+                                         const std::string &format);
+
 /// The layers of a checkpoint to work on: `name`, or all if it is empty.
 Result<std::vector<std::string>>
 chooseLayers(const model::Checkpoint &checkpoint, const std::string &name);

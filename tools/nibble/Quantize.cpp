@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
+#include "Model/GptqTensors.h"
 #include "Model/Pack.h"
 #include "Model/TensorFiles.h"
 #include "Support/Files.h"
@@ -42,7 +43,7 @@ static cl::opt<std::string> outFolder(cl::Positional, cl::Required,
                                       cl::cat(category), cl::desc("OUT_DIR"));
 static cl::opt<int> bits("bits", cl::sub(quantizeCommand), cl::cat(category),
                          cl::init(4), cl::value_desc("number"),
-                         cl::desc("2, 4 or 8"));
+                         cl::desc("2, 3, 4 or 8"));
 static cl::opt<int64_t> groupSize("group-size", cl::sub(quantizeCommand),
                                   cl::cat(category), cl::init(128),
                                   cl::value_desc("rows"),
@@ -89,26 +90,14 @@ static Result<std::vector<float>> asFloats(const model::FileTensor &tensor,
 namespace {
 /// The tensors to write, and what they belong to.
 struct Output {
-  std::list<model::Layer> layers;
+  std::list<std::vector<model::OwnedTensor>> layers;
   std::list<std::vector<uint8_t>> copies;
   std::vector<model::TensorToWrite> tensors;
 
-  template <typename T>
-  void add(const std::string &name, const char *dtype,
-           std::vector<int64_t> shape, const std::vector<T> &data) {
-    tensors.push_back({name, dtype, std::move(shape),
-                       ArrayRef(reinterpret_cast<const uint8_t *>(data.data()),
-                                data.size() * sizeof(T))});
-  }
-  void add(const std::string &prefix, model::Layer made) {
-    const model::Layer &layer = layers.emplace_back(std::move(made));
-    int64_t P = 32 / layer.bits, K = layer.inFeatures, N = layer.outFeatures;
-    add(prefix + ".qweight", "I32", {K / P, N}, layer.qweight);
-    add(prefix + ".qzeros", "I32", {layer.groups, N / P}, layer.qzeros);
-    add(prefix + ".scales", "F16", {layer.groups, N}, layer.scales);
-    add(prefix + ".g_idx", "I32", {K}, layer.gIdx);
-    if (!layer.bias.empty())
-      add(prefix + ".bias", "F16", {N}, layer.bias);
+  void add(const std::string &prefix, const model::Layer &layer) {
+    layers.push_back(model::gptqTensors(prefix, layer, model::Format::Gptq));
+    for (const model::OwnedTensor &each : layers.back())
+      tensors.push_back(each.view());
   }
 };
 } // namespace
@@ -177,7 +166,7 @@ Status tool::runQuantize() {
             model::packLayer(*layer, *weight, scales, zeros, {}, *bias);
         !status.ok())
       return status.withContext("tensor '" + name + "'");
-    output.add(prefix.str(), std::move(*layer));
+    output.add(prefix.str(), *layer);
   }
   if (output.layers.empty())
     return Status(ErrorCode::NotFound,

@@ -22,7 +22,7 @@ using namespace nibble::tool;
 using namespace llvm;
 
 cl::SubCommand tool::runCommand(
-    "run", "Run the layers of a GPTQ checkpoint, check them and time them");
+    "run", "Run the layers of a checkpoint, check them and time them");
 
 static cl::opt<std::string> modelFolder("model", cl::sub(runCommand),
                                         cl::cat(category), cl::Required,
@@ -43,10 +43,10 @@ static cl::opt<std::string> typeName("dtype", cl::sub(runCommand),
                                      cl::cat(category), cl::init("f16"),
                                      cl::value_desc("type"),
                                      cl::desc("Type of x: f16, bf16 or f32"));
-static cl::opt<std::string> zeroFormat(
-    "format", cl::sub(runCommand), cl::cat(category), cl::value_desc("name"),
-    cl::desc("How zero points are stored, gptq or gptq_v2, against what "
-             "the checkpoint says"));
+static cl::opt<std::string> formatName("format", cl::sub(runCommand),
+                                       cl::cat(category),
+                                       cl::value_desc("name"),
+                                       cl::desc(formatHelp));
 static cl::opt<unsigned> seed("seed", cl::sub(runCommand), cl::cat(category),
                               cl::init(0), cl::value_desc("number"),
                               cl::desc("Of the random x; 0 takes a new one"));
@@ -69,7 +69,7 @@ static double relativeError(const model::Layer &model, ArrayRef<float> x,
     int64_t n = i * N / columns;
     model::weightColumn(model, n, weights);
     for (int64_t m = 0; m < rows; ++m) {
-      double sum = model.bias.empty() ? 0 : halfToFloat(model.bias[n]);
+      double sum = model.bias.empty() ? 0 : model.bias[n];
       for (int64_t k = 0; k < K; ++k)
         sum += x[m * K + k] * weights[k];
       double off = y[m * N + n] - sum;
@@ -124,12 +124,8 @@ Status tool::runRun() {
   Result<DType> type = readType(typeName);
   if (!type.ok())
     return type.status();
-  std::optional<model::ZeroFormat> zeros;
-  if (!zeroFormat.empty())
-    zeros =
-        zeroFormat == "gptq_v2" ? model::ZeroFormat::V2 : model::ZeroFormat::V1;
   Result<model::Checkpoint> checkpoint =
-      model::Checkpoint::open(modelFolder, zeros);
+      openCheckpoint(modelFolder, formatName);
   if (!checkpoint.ok())
     return checkpoint.status();
   Result<std::vector<std::string>> names = chooseLayers(*checkpoint, layerName);
@@ -157,7 +153,7 @@ Status tool::runRun() {
       const std::string &name = (*names)[i];
       QuantLinearOptions options;
       options.device = device;
-      options.format = zeroFormat;
+      options.format = formatName;
       Result<QuantLinear> layer = QuantLinear::load(modelFolder, name, options);
       if (!layer.ok())
         return layer.status();

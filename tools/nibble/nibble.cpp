@@ -37,6 +37,7 @@ int main(int argc, char **argv) {
       {tool::cacheCommand, tool::runCache},
       {tool::compileCommand, tool::runCompile},
       {tool::explainCommand, tool::runExplain},
+      {tool::convertCommand, tool::runConvert},
       {tool::inspectCommand, tool::runInspect},
       {tool::quantizeCommand, tool::runQuantize},
       {tool::runCommand, tool::runRun},

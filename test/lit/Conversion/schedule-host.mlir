@@ -1,4 +1,4 @@
-// RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,GROUP_SIZE=128,ACT_ORDER=0,HAS_BIAS=1,BLOCK_M=1,BLOCK_N=64,BLOCK_K=64,GROUP_M=8,X=f16,T=f16,Y=f16,N%64,K%64" --nibble-schedule-host | FileCheck %s
+// RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,GROUP_SIZE=128,ACT_ORDER=0,HAS_BIAS=1,BLOCK_M=1,BLOCK_N=64,BLOCK_K=64,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,N%64,K%64" --nibble-schedule-host | FileCheck %s
 // A row of the output by vectors of columns, accumulated in f32 over all of K.
 
 // CHECK-LABEL: llvm.func @matmul_248(%arg0: !llvm.ptr, %arg1: i64, %arg2: i64)

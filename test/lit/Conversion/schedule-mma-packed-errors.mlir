@@ -352,3 +352,32 @@ nibble.kernel @k params [] sizes [M, N multiple_of 8, K multiple_of 8, G] grid [
 // expected-error @below {{the schedule mma_packed refuses this kernel: nibble.kernel is not specialised for packed weights}}
 nibble.kernel @k params [] sizes [M] grid [M by 8] (%x: !nibble.matrix<M x f16>) {
 }
+
+// -----
+nibble.kernel @k params [] sizes [M, N multiple_of 8, K multiple_of 8, G] grid [M by 8, N by 64]
+    (%x: !nibble.matrix<M x K x f16>, %q: !nibble.matrix<K * 4 / 32 x N x i32>,
+     %z: !nibble.matrix<G x N * 4 / 32 x i32>, %s: !nibble.matrix<G x N x f32>, %y: !nibble.matrix<M x N x f16>)
+    attributes {nibble.packed = 128 : i64} {
+  %pid = nibble.program_id
+  %i, %j = nibble.tile_order %pid
+  %first = arith.constant 0 : index
+  %step = arith.constant 1 : index
+  %steps = nibble.tile_count K by 128
+  %zero = nibble.splat 0.0 : !nibble.tile<8 x 64 x f32>
+  %sum = scf.for %c = %first to %steps step %step iter_args(%acc = %zero) -> (!nibble.tile<8 x 64 x f32>) {
+    %a = nibble.load %x[%i, %c] : !nibble.matrix<M x K x f16> -> !nibble.tile<8 x 128 x f16>
+    %w = nibble.load %q[%c, %j] : !nibble.matrix<K * 4 / 32 x N x i32> -> !nibble.tile<16 x 64 x i32>
+    %u = nibble.unpack %w along 0 : !nibble.tile<16 x 64 x i32> -> !nibble.tile<128 x 64 x !nibble.code<4>>
+    %g = nibble.row_group %c of K by 128 : !nibble.tile<128 x i32>
+    %h = nibble.row_group %c of K by 64 : !nibble.tile<128 x i32>
+    // expected-error @below {{the schedule mma_packed refuses this kernel: nibble.gather reads scales that are not f16, which the packed order has not}}
+    %sc = nibble.gather %s[%g, %j] : !nibble.matrix<G x N x f32>, !nibble.tile<128 x i32> -> !nibble.tile<128 x 64 x f32>
+    %zw = nibble.gather %z[%g, %j] : !nibble.matrix<G x N * 4 / 32 x i32>, !nibble.tile<128 x i32> -> !nibble.tile<128 x 8 x i32>
+    %zu = nibble.unpack %zw along 1 : !nibble.tile<128 x 8 x i32> -> !nibble.tile<128 x 64 x !nibble.code<4>>
+    %d = nibble.dequantize %u, zero %zu, scale %sc : !nibble.tile<128 x 64 x !nibble.code<4>>, !nibble.tile<128 x 64 x f32> -> !nibble.tile<128 x 64 x f16>
+    %next = nibble.dot %a, %d, %acc : !nibble.tile<8 x 128 x f16>, !nibble.tile<128 x 64 x f16> -> !nibble.tile<8 x 64 x f32>
+    scf.yield %next : !nibble.tile<8 x 64 x f32>
+  }
+  %out = nibble.round %sum : !nibble.tile<8 x 64 x f32> -> !nibble.tile<8 x 64 x f16>
+  nibble.store %out, %y[%i, %j] : !nibble.tile<8 x 64 x f16>, !nibble.matrix<M x N x f16>
+}

@@ -6,7 +6,7 @@
 // CHECK-SAME: %b: !nibble.matrix<B * N / 32 x f16>,
 // CHECK-SAME: %c: !nibble.matrix<{{.*}}3 * N{{.*}} x f16>,
 // CHECK-SAME: %d: !nibble.matrix<N x f16>)
-nibble.kernel @normal_form params [B one_of [2, 4, 8], C multiple_of 32 / B] sizes [N multiple_of 32 / B] grid [N by C]
+nibble.kernel @normal_form params [B one_of [2, 3, 4, 8], C multiple_of 32 / B] sizes [N multiple_of 32 / B] grid [N by C]
     (%a: !nibble.matrix<N / (32 / B) x f16>,
      %b: !nibble.matrix<B * N / 16 / 2 x f16>,
      %c: !nibble.matrix<2 + N + 2 * N x f16>,

@@ -106,8 +106,8 @@ nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
     (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
   %i = nibble.program_id
   %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
-  // expected-error @below {{codes of 3 bits do not fill a word; 2, 4 and 8 do}}
-  %b = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x 8 x !nibble.code<3>>
+  // expected-error @below {{codes of 5 bits are not packed; 2, 3, 4 and 8 are}}
+  %b = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x 8 x !nibble.code<5>>
 }
 
 // -----

@@ -2,13 +2,13 @@
 // Every operation, type and attribute of the dialect, printed and parsed again.
 
 // CHECK-LABEL: nibble.kernel @everything
-// CHECK-NEXT: params [B one_of [2, 4, 8], R, C multiple_of 32 / B, FLAG one_of [0, 1]]
+// CHECK-NEXT: params [B one_of [2, 3, 4, 8], R, C multiple_of 32 / B, FLAG one_of [0, 1]]
 // CHECK-NEXT: types [T one_of [f16, bf16]]
 // CHECK-NEXT: sizes [M, N multiple_of 32 / B, G]
 // CHECK-NEXT: grid [M by R, N by C]
 // CHECK-NEXT: (%x: !nibble.matrix<M x N x T, strided>, %words: !nibble.matrix<M x B * N / 32 x i32>,
 nibble.kernel @everything
-    params [B one_of [2, 4, 8], R, C multiple_of 32 / B, FLAG one_of [0, 1]]
+    params [B one_of [2, 3, 4, 8], R, C multiple_of 32 / B, FLAG one_of [0, 1]]
     types [T one_of [f16, bf16]]
     sizes [M, N multiple_of 32 / B, G]
     grid [M by R, N by C]

@@ -21,6 +21,11 @@ nibble.kernel @k params [B multiple_of 16] types [T one_of [f16]] sizes [N] grid
 }
 
 // -----
+// expected-error @below {{multiple_of '4 - B' becomes '-4', which divides none}}
+nibble.kernel @k params [B] types [T one_of [f16]] sizes [N multiple_of 4 - B] grid [N by 8] (%x: !nibble.matrix<N x T>) {
+}
+
+// -----
 // expected-error @below {{has no type parameter 'T'}}
 nibble.kernel @k params [B] sizes [N] grid [N by 8] (%x: !nibble.matrix<N x f16>) {
 }

@@ -6,7 +6,7 @@
 // CHECK-NEXT: sizes [M, N multiple_of 64]
 // CHECK-NEXT: grid [M by 32]
 // CHECK-NEXT: %x: !nibble.matrix<M x N x bf16> {nibble.align = 16
-nibble.kernel @k params [BITS one_of [2, 4, 8], FLAG one_of [0, 1], BLOCK multiple_of 32 / BITS]
+nibble.kernel @k params [BITS one_of [2, 3, 4, 8], FLAG one_of [0, 1], BLOCK multiple_of 32 / BITS]
     types [T one_of [f16, bf16]] sizes [M, N multiple_of 32 / BITS] grid [M by BLOCK]
     (%x: !nibble.matrix<M x N x T>, %y: !nibble.matrix<M x N x T>) {
   %pid = nibble.program_id

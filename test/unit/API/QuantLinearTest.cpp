@@ -188,9 +188,16 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
     change(arrays);
     return QuantLinear::create(arrays).status();
   };
-  EXPECT_REFUSED(create([](auto &a) { a.bits = 3; }), Unsupported, "bits is 3");
-  EXPECT_REFUSED(create([](auto &a) { a.groupSize = 48; }), InvalidArgument,
-                 "groupsize is 48");
+  EXPECT_REFUSED(create([](auto &a) { a.bits = 5; }), Unsupported,
+                 "bits is 5; nibble takes 2, 3, 4 and 8");
+  EXPECT_REFUSED(create([](auto &a) {
+                   a.groupSize = 24;
+                   a.gIdx.reset();
+                 }),
+                 InvalidArgument,
+                 "there are 2 groups; groupsize 24 and infeatures 64 need 3");
+  EXPECT_REFUSED(create([](auto &a) { a.scales.type = DType::I32; }),
+                 InvalidArgument, "scales has elements of type i32");
   EXPECT_REFUSED(create([](auto &a) { a.groupSize = 0; }), InvalidArgument,
                  "groupsize is 0");
   EXPECT_REFUSED(create([](auto &a) { a.qweight.type = DType::F32; }),
@@ -220,6 +227,57 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
                  InvalidArgument, "infeatures is 60");
   EXPECT_REFUSED(QuantLinear::empty(4, 32, 64, 0, true).status(),
                  InvalidArgument, "outfeatures is 0");
+}
+
+/// Numbers that all three types hold give the same y in each, and what only
+/// fp32 holds is kept.
+TEST(QuantLinear, ScalesAndBiasOfAnyType) {
+  Fixture f;
+  int64_t G = 2, N = 48, K = 64;
+  std::vector<float> scales(G * N), bias(N);
+  std::uniform_int_distribution<int> eighths(1, 127);
+  for (float &each : scales)
+    each = std::ldexp(static_cast<float>(eighths(f.random)), -10);
+  for (float &each : bias)
+    each = static_cast<float>(eighths(f.random));
+  auto run = [&](DType type) {
+    std::vector<char> s(scales.size() * 4), b(bias.size() * 4);
+    for (size_t i = 0; i < scales.size(); ++i)
+      storeNumber(type, scales[i], s.data(), static_cast<int64_t>(i));
+    for (size_t i = 0; i < bias.size(); ++i)
+      storeNumber(type, bias[i], b.data(), static_cast<int64_t>(i));
+    QuantLinearArrays arrays = arraysOf(f.model, true);
+    arrays.scales = TensorView::dense(s.data(), type, {G, N});
+    arrays.bias = TensorView::dense(b.data(), type, {N});
+    Result<QuantLinear> layer = QuantLinear::create(arrays);
+    EXPECT_TRUE(layer.ok()) << layer.status().message();
+    std::vector<uint16_t> y(N);
+    EXPECT_TRUE(layer
+                    ->forward(TensorView::dense(f.x.data(), DType::F16, {1, K}),
+                              TensorView::dense(y.data(), DType::F16, {1, N}))
+                    .ok());
+    return y;
+  };
+  std::vector<uint16_t> y = run(DType::F16);
+  EXPECT_EQ(run(DType::BF16), y);
+  EXPECT_EQ(run(DType::F32), y);
+
+  // fp16 makes such scales 0.
+  for (float &each : scales)
+    each *= 1e-8f;
+  std::fill(f.x.begin(), f.x.end(), floatToHalf(30000.0f));
+  f.model.setScales(scales);
+  EXPECT_EQ(f.model.scaleType(), DType::F32);
+  std::fill(bias.begin(), bias.end(), 0.0f);
+  y = run(DType::F32);
+  std::vector<double> weight(K);
+  for (int64_t n = 0; n < N; ++n) {
+    double sum = 0;
+    model::weightColumn(f.model, n, weight);
+    for (double w : weight)
+      sum += w * 30000;
+    EXPECT_NEAR(halfToFloat(y[n]), sum, 5e-4 * std::abs(sum) + 1e-7);
+  }
 }
 
 /// A scale that is no number spoils its own column of y and no other.
@@ -259,12 +317,22 @@ TEST(QuantLinear, EmptyLayerGivesItsBias) {
     EXPECT_EQ(f.y[i] & 0x7fff, 0);
 }
 
+/// Code k of column n of words [K * bits / 32, N], bit by bit.
+int codeAt(const uint32_t *words, int64_t N, int bits, int64_t k, int64_t n) {
+  int code = 0;
+  for (int i = 0; i < bits; ++i) {
+    int64_t bit = bits * k + i;
+    code |= static_cast<int>(words[bit / 32 * N + n] >> (bit % 32) & 1) << i;
+  }
+  return code;
+}
+
 /// pack() by the seed's formula, for plain and act-order groups.
 TEST(QuantLinear, PackFollowsTheFormula) {
   std::mt19937 random(11);
   std::normal_distribution<float> normal;
   constexpr int64_t K = 64, N = 32, G = 2;
-  for (int bits : {2, 4, 8})
+  for (int bits : Codec::widths)
     for (bool shuffled : {false, true}) {
       int maxq = (1 << bits) - 1;
       std::vector<float> w(N * K), s(N * G), z(N * G), bias(N);
@@ -297,9 +365,7 @@ TEST(QuantLinear, PackFollowsTheFormula) {
           float code = std::rint((w[n * K + k] + z[n * G + g] * scale) /
                                  halfToFloat(floatToHalf(scale)));
           int expected = std::min(std::max(static_cast<int>(code), 0), maxq);
-          int64_t P = 32 / bits;
-          EXPECT_EQ(words[k / P * N + n] >> (bits * (k % P)) & maxq,
-                    static_cast<uint32_t>(expected));
+          EXPECT_EQ(codeAt(words, N, bits, k, n), expected);
         }
       // Codes are clamped, so y is the product with what fits.
       std::vector<uint16_t> x(K, floatToHalf(1)), y(N);
@@ -310,8 +376,8 @@ TEST(QuantLinear, PackFollowsTheFormula) {
       for (int64_t n = 0; n < N; ++n) {
         double sum = halfToFloat(floatToHalf(bias[n]));
         for (int64_t k = 0; k < K; ++k) {
-          int64_t g = gIdx[k], P = 32 / bits;
-          double code = words[k / P * N + n] >> (bits * (k % P)) & maxq;
+          int64_t g = gIdx[k];
+          double code = codeAt(words, N, bits, k, n);
           sum += (code - z[n * G + g]) * halfToFloat(floatToHalf(s[n * G + g]));
         }
         EXPECT_NEAR(halfToFloat(y[n]), sum,

@@ -39,7 +39,7 @@ struct Whole {
     for (int64_t n = 0; n < N; ++n) {
       model::weightColumn(model, n, column);
       for (int64_t m = 0; m < M; ++m) {
-        double sum = halfToFloat(model.bias[n]);
+        double sum = model.bias[n];
         for (int64_t k = 0; k < K; ++k)
           sum += halfToFloat(x[m * K + k]) * column[k];
         exact[m * N + n] = sum;

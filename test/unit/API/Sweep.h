@@ -13,12 +13,18 @@
 
 namespace nibble::test {
 
-/// 250 layers and calls with codes of `bits` bits, group sizes x act-order x
+/// 275 layers and calls with codes of `bits` bits, group sizes x act-order x
 /// bias x types x ragged M, N, K x strides, on `device` (null: the CPU) by
 /// `schedule`; each result is held against a float64 product. A reduced sweep
 /// has 30 of them, for tools that make kernels many times slower.
 void sweep(int bits, const driver::Device *device, const std::string &schedule,
            bool reduced = false);
+
+/// The same for layers loaded from checkpoints: 648 calls (756 of 4 bits), the
+/// cross product of formats x symmetric x groups x act-order x ragged shapes x
+/// types x rows.
+void formatSweep(int bits, const driver::Device *device,
+                 const std::string &schedule);
 
 } // namespace nibble::test
 

@@ -21,10 +21,12 @@ namespace nibble::test {
 /// How groups are given.
 enum class Groups { None, InOrder, Shuffled };
 
-/// A layer of random codes, zero points, scales and bias.
+/// A layer of random codes, zero points, scales (`scaleType` F16 or F32) and
+/// bias.
 inline model::Layer randomLayer(std::mt19937 &random, int bits,
                                 int64_t groupSize, int64_t K, int64_t N,
-                                Groups groups, bool bias) {
+                                Groups groups, bool bias,
+                                DType scaleType = DType::F16) {
   Result<model::Layer> made = model::emptyLayer(bits, groupSize, K, N, bias);
   model::Layer layer = std::move(*made);
   std::uniform_real_distribution<float> scale(0.002f, 0.02f);
@@ -33,10 +35,15 @@ inline model::Layer randomLayer(std::mt19937 &random, int bits,
     word = static_cast<int32_t>(random());
   for (int32_t &word : layer.qzeros)
     word = static_cast<int32_t>(random());
-  for (uint16_t &each : layer.scales)
-    each = floatToHalf(scale(random));
-  for (uint16_t &each : layer.bias)
-    each = floatToHalf(normal(random));
+  std::vector<float> scales(layer.scales.size());
+  for (float &each : scales) {
+    each = scale(random);
+    if (scaleType == DType::F16)
+      each = halfToFloat(floatToHalf(each));
+  }
+  layer.setScales(scales);
+  for (float &each : layer.bias)
+    each = normal(random);
   if (groups == Groups::Shuffled)
     std::shuffle(layer.gIdx.begin(), layer.gIdx.end(), random);
   return layer;
@@ -49,18 +56,19 @@ inline TensorView view(const std::vector<int32_t> &data,
 
 /// The arrays of `layer`, as a host program gives them.
 inline QuantLinearArrays arraysOf(const model::Layer &layer, bool gIdx) {
-  int64_t P = 32 / layer.bits, K = layer.inFeatures, N = layer.outFeatures;
+  Codec codec{layer.bits};
+  int64_t K = layer.inFeatures, N = layer.outFeatures;
   QuantLinearArrays arrays;
   arrays.bits = layer.bits;
   arrays.groupSize = layer.groupSize;
-  arrays.qweight = view(layer.qweight, {K / P, N});
-  arrays.qzeros = view(layer.qzeros, {layer.groups, N / P});
-  arrays.scales =
-      TensorView::dense(layer.scales.data(), DType::F16, {layer.groups, N});
+  arrays.qweight = view(layer.qweight, {codec.words(K), N});
+  arrays.qzeros = view(layer.qzeros, {layer.groups, codec.words(N)});
+  arrays.scales = TensorView::dense(layer.scaleBytes().data(),
+                                    layer.scaleType(), {layer.groups, N});
   if (gIdx)
     arrays.gIdx = view(layer.gIdx, {K});
   if (!layer.bias.empty())
-    arrays.bias = TensorView::dense(layer.bias.data(), DType::F16, {N});
+    arrays.bias = TensorView::dense(layer.bias.data(), DType::F32, {N});
   return arrays;
 }
 

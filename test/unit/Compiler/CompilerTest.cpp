@@ -20,7 +20,7 @@ CompileRequest ordinary(const std::string &target) {
   request.kernel = "matmul_248";
   request.target = target;
   request.config = "BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 "
-                   "X=f16 T=f16 Y=f16 N%64 K%64 ";
+                   "X=f16 T=f16 Y=f16 S=f16 N%64 K%64 ";
   request.config += target == "host" ? "BLOCK_M=1 BLOCK_N=256 BLOCK_K=16"
                                      : "BLOCK_M=64 BLOCK_N=64 BLOCK_K=32";
   return request;

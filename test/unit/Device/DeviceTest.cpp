@@ -100,7 +100,7 @@ protected:
     for (int64_t n = 0; n < N; ++n) {
       model::weightColumn(p.model, n, column);
       for (int64_t m = 0; m < p.rows; ++m) {
-        double sum = halfToFloat(p.model.bias[n]);
+        double sum = p.model.bias[n];
         for (int64_t k = 0; k < K; ++k)
           sum += halfToFloat(p.x[m * K + k]) * column[k];
         error.add(halfToFloat(y[m * N + n]), sum);
@@ -113,17 +113,33 @@ protected:
 };
 
 TEST_F(OnDevice, SweepByMma2) { sweep(2, device, "mma"); }
+TEST_F(OnDevice, SweepByMma3) { sweep(3, device, "mma"); }
 TEST_F(OnDevice, SweepByMma4) { sweep(4, device, "mma"); }
 TEST_F(OnDevice, SweepByMma8) { sweep(8, device, "mma"); }
 TEST_F(OnDevice, SweepBySimt2) { sweep(2, device, "simt"); }
+TEST_F(OnDevice, SweepBySimt3) { sweep(3, device, "simt"); }
 TEST_F(OnDevice, SweepBySimt4) { sweep(4, device, "simt"); }
 TEST_F(OnDevice, SweepBySimt8) { sweep(8, device, "simt"); }
+
+TEST_F(OnDevice, FormatsByMma2) { formatSweep(2, device, "mma"); }
+TEST_F(OnDevice, FormatsByMma3) { formatSweep(3, device, "mma"); }
+TEST_F(OnDevice, FormatsByMma4) { formatSweep(4, device, "mma"); }
+TEST_F(OnDevice, FormatsByMma8) { formatSweep(8, device, "mma"); }
+TEST_F(OnDevice, FormatsBySimt2) { formatSweep(2, device, "simt"); }
+TEST_F(OnDevice, FormatsBySimt3) { formatSweep(3, device, "simt"); }
+TEST_F(OnDevice, FormatsBySimt4) { formatSweep(4, device, "simt"); }
+TEST_F(OnDevice, FormatsBySimt8) { formatSweep(8, device, "simt"); }
 
 // What nibble chooses: packed weights where they have the order and rows are
 // few, else mma, else simt.
 TEST_F(OnDevice, SweepByChoice2) { sweep(2, device, "auto"); }
+TEST_F(OnDevice, SweepByChoice3) { sweep(3, device, "auto"); }
 TEST_F(OnDevice, SweepByChoice4) { sweep(4, device, "auto"); }
 TEST_F(OnDevice, SweepByChoice8) { sweep(8, device, "auto"); }
+TEST_F(OnDevice, FormatsByChoice2) { formatSweep(2, device, "auto"); }
+TEST_F(OnDevice, FormatsByChoice3) { formatSweep(3, device, "auto"); }
+TEST_F(OnDevice, FormatsByChoice4) { formatSweep(4, device, "auto"); }
+TEST_F(OnDevice, FormatsByChoice8) { formatSweep(8, device, "auto"); }
 
 // For compute-sanitizer, under which the whole sweep takes too long.
 TEST_F(OnDevice, ReducedSweepByMma) { sweep(4, device, "mma", true); }

@@ -65,4 +65,19 @@ TEST(Extent, SubstitutionGivesNumbers) {
   EXPECT_FALSE(result->asInteger());
 }
 
+TEST(Extent, NumbersMayBeRatios) {
+  Extent unit = *c(32).dividedBy(n("BITS"));
+  EXPECT_FALSE(unit.asRatio());
+  auto of = [&](int64_t bits) {
+    return unit
+        .substitute([&](llvm::StringRef) -> std::optional<Extent> {
+          return Extent::constant(bits);
+        })
+        ->asRatio();
+  };
+  EXPECT_EQ(of(3), (Extent::Ratio{32, 3}));
+  EXPECT_EQ(of(8), (Extent::Ratio{4, 1}));
+  EXPECT_EQ(c(0).asRatio(), Extent::Ratio());
+}
+
 } // namespace

@@ -37,9 +37,10 @@ CompileRequest requestFor(const std::string &file, const std::string &config) {
 
 TEST(JitKernel, DequantizesALayer) {
   std::mt19937 random(std::random_device{}());
-  for (int bits : {2, 4, 8})
+  for (int bits : Codec::widths)
     for (Groups groups : {Groups::InOrder, Groups::Shuffled}) {
-      int64_t P = 32 / bits, K = 160, N = 16 * 11;
+      Codec codec{bits};
+      int64_t K = 160, N = codec.unitCodes() * 11;
       model::Layer layer = randomLayer(random, bits, 32, K, N, groups, false);
       Result<JitKernel> kernel = JitKernel::create(
           requestFor("dequantize.mlir", "BITS=" + std::to_string(bits) +
@@ -47,8 +48,8 @@ TEST(JitKernel, DequantizesALayer) {
       ASSERT_TRUE(kernel.ok()) << kernel.status().message();
       std::vector<uint16_t> w(K * N);
       Status status = kernel->run(
-          {{"qweight", view(layer.qweight, {K / P, N})},
-           {"qzeros", view(layer.qzeros, {layer.groups, N / P})},
+          {{"qweight", view(layer.qweight, {codec.words(K), N})},
+           {"qzeros", view(layer.qzeros, {layer.groups, codec.words(N)})},
            {"scales", TensorView::dense(layer.scales.data(), DType::F16,
                                         {layer.groups, N})},
            {"g_idx", view(layer.gIdx, {K})},
@@ -69,9 +70,10 @@ TEST(JitKernel, DequantizesALayer) {
 
 TEST(JitKernel, RepacksAlongN) {
   std::mt19937 random(std::random_device{}());
-  for (int bits : {2, 4, 8}) {
-    int64_t P = 32 / bits, K = 5 * P, N = 9 * P;
-    std::vector<int32_t> from(K / P * N), to(K * (N / P));
+  for (int bits : Codec::widths) {
+    Codec codec{bits};
+    int64_t K = 5 * codec.unitCodes(), N = 9 * codec.unitCodes();
+    std::vector<int32_t> from(codec.words(K) * N), to(K * codec.words(N));
     for (int32_t &word : from)
       word = static_cast<int32_t>(random());
     Result<JitKernel> kernel = JitKernel::create(
@@ -79,17 +81,19 @@ TEST(JitKernel, RepacksAlongN) {
                    "BITS=" + std::to_string(bits) + " BLOCK_K=32 BLOCK_N=32"));
     ASSERT_TRUE(kernel.ok()) << kernel.status().message();
     ASSERT_TRUE(kernel
-                    ->run({{"from", view(from, {K / P, N})},
-                           {"to", view(to, {K, N / P})}},
+                    ->run({{"from", view(from, {codec.words(K), N})},
+                           {"to", view(to, {K, codec.words(N)})}},
                           {{"K", K}, {"N", N}})
                     .ok());
-    auto code = [&](uint32_t word, int64_t i) {
-      return word >> (bits * (i % P)) & ((1u << bits) - 1);
+    // Bit by bit: bit j of a line is bit j mod 32 of its word j / 32.
+    auto bit = [&](const int32_t *line, int64_t stride, int64_t j) {
+      return static_cast<uint32_t>(line[j / 32 * stride]) >> (j % 32) & 1;
     };
     for (int64_t k = 0; k < K; ++k)
       for (int64_t n = 0; n < N; ++n)
-        ASSERT_EQ(code(static_cast<uint32_t>(to[k * (N / P) + n / P]), n),
-                  code(static_cast<uint32_t>(from[k / P * N + n]), k));
+        for (int i = 0; i < bits; ++i)
+          ASSERT_EQ(bit(&to[k * codec.words(N)], 1, bits * n + i),
+                    bit(&from[n], N, bits * k + i));
   }
 }
 
@@ -157,10 +161,10 @@ TEST(JitKernel, ManyThreadsCompileAKernelOnce) {
 }
 
 TEST(JitKernel, FailuresAreNotKept) {
-  CompileRequest request = requestFor("repack.mlir", "BITS=3");
+  CompileRequest request = requestFor("repack.mlir", "BITS=5");
   for (int i = 0; i < 2; ++i)
     EXPECT_REFUSED(JitKernel::create(request).status(), CompileError,
-                   "parameter 'BITS' is 3");
+                   "parameter 'BITS' is 5");
   request.config = "BITS=4 BLOCK_K=32 BLOCK_N=32";
   request.target = "sm_80";
   EXPECT_REFUSED(JitKernel::create(request).status(), Unsupported,

@@ -21,7 +21,7 @@ std::string ptx() {
   request.kernel = "matmul_248";
   request.target = "sm_80";
   request.config = "BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 BLOCK_M=64 "
-                   "BLOCK_N=64 BLOCK_K=32 GROUP_M=8 X=f16 T=f16 Y=f16";
+                   "BLOCK_N=64 BLOCK_K=32 GROUP_M=8 X=f16 T=f16 Y=f16 S=f16";
   Result<CompiledKernel> kernel = compile(request);
   return kernel.ok() ? kernel->code : "error: " + kernel.status().message();
 }

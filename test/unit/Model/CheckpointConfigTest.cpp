@@ -7,27 +7,14 @@
 
 #include "Model/CheckpointConfig.h"
 #include "Model/TensorFiles.h"
-#include <filesystem>
-#include <fstream>
-#include <gtest/gtest.h>
+#include "TestFolder.h"
 
 using namespace nibble;
 using namespace nibble::model;
+using namespace nibble::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-  fs::path path;
-  Folder() {
-    std::string pattern = testing::TempDir() + "/nibbleXXXXXX";
-    path = mkdtemp(pattern.data());
-  }
-  ~Folder() { fs::remove_all(path); }
-  void write(const std::string &name, const std::string &text) const {
-    std::ofstream(path / name, std::ios::binary) << text;
-  }
-};
 
 Result<CheckpointConfig> read(const std::string &text) {
   Folder folder;
@@ -42,13 +29,13 @@ TEST(CheckpointConfig, ReadsBothSpellings) {
   EXPECT_EQ(a->settings.bits, 4);
   EXPECT_EQ(a->settings.groupSize, 128);
   EXPECT_TRUE(a->settings.symmetric);
-  EXPECT_EQ(a->format, ZeroFormat::V1);
+  EXPECT_EQ(a->format, Format::Gptq);
   Result<CheckpointConfig> b = read(
       R"({"w_bit": 8, "q_group_size": -1, "checkpoint_format": "gptq_v2"})");
   ASSERT_TRUE(b.ok()) << b.status().message();
   EXPECT_EQ(b->settings.bits, 8);
   EXPECT_EQ(b->settings.groupSize, -1);
-  EXPECT_EQ(b->format, ZeroFormat::V2);
+  EXPECT_EQ(b->format, Format::GptqV2);
 }
 
 TEST(CheckpointConfig, TakesTheFirstFileThatIsThere) {
@@ -74,6 +61,134 @@ TEST(CheckpointConfig, RulesOverrideSettings) {
             ErrorCode::InvalidFile);
 }
 
+TEST(CheckpointConfig, TwoRulesMustAgree) {
+  auto of = [](const char *rules) {
+    Result<CheckpointConfig> config =
+        read(std::string(R"({"bits": 4, "dynamic": )") + rules + "}");
+    EXPECT_TRUE(config.ok()) << config.status().message();
+    return config->settingsOf("a.b");
+  };
+  EXPECT_EQ(of(R"({"a": {"bits": 8}, ".\\.b": {"bits": 8}})")->bits, 8);
+  expectRefused(of(R"({"a": {"bits": 8}, ".\\.b": {"bits": 2}})").status(),
+                ErrorCode::Unsupported,
+                "layer 'a.b' matches two rules of 'dynamic'");
+  EXPECT_EQ(of(R"({"b": {"bits": 8}})")->bits, 4); // not at the start
+  EXPECT_EQ(of("false")->bits, 4);
+  expectRefused(of(R"({"-:a": {}})").status(), ErrorCode::InvalidFile,
+                "has packed weights, but 'dynamic' says");
+}
+
+TEST(CheckpointConfig, ReadsAwq) {
+  Result<CheckpointConfig> config =
+      read(R"({"quant_method": "awq", "bits": 4, "group_size": 128,
+               "version": "gemm", "zero_point": true,
+               "modules_to_not_convert": ["gate", "lm_head"]})");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->format, Format::Awq);
+  EXPECT_FALSE(config->settings.symmetric);
+  EXPECT_EQ(config->settingsOf("mlp.gate_proj")->groupSize, 128);
+  expectRefused(config->settingsOf("mlp.gate").status(), ErrorCode::InvalidFile,
+                "'modules_to_not_convert' says that it is not quantized");
+  // Its own tool names no method.
+  config = read(R"({"w_bit": 4, "q_group_size": 64, "zero_point": false})");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->format, Format::Awq);
+  EXPECT_TRUE(config->settings.symmetric);
+}
+
+/// compressed-tensors' settings of one group.
+std::string groups(const std::string &group, const std::string &rest = "") {
+  return R"({"quant_method": "compressed-tensors", "format": "pack-quantized",)" +
+         rest + R"( "config_groups": {"g": )" + group + "}}";
+}
+
+TEST(CheckpointConfig, ReadsCompressedTensors) {
+  Result<CheckpointConfig> config = read(
+      R"({"format": "mixed-precision", "ignore": ["lm_head", "re:.*visual"],
+          "sparsity_config": {"format": "dense"}, "config_groups": {
+            "a": {"targets": ["Linear"], "input_activations": null,
+                  "weights": {"num_bits": 4, "group_size": 32, "type": "int",
+                              "symmetric": false}},
+            "b": {"targets": ["re:.*down", "x.y"], "format": "pack-quantized",
+                  "weights": {"num_bits": 8, "strategy": "channel"}}}})");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->format, Format::CompressedTensors);
+  EXPECT_EQ(*config->settingsOf("x.up"), (LayerSettings{4, 32, false}));
+  EXPECT_EQ(*config->settingsOf("x.down"), (LayerSettings{8, -1, true}));
+  EXPECT_EQ(*config->settingsOf("x.y"), (LayerSettings{8, -1, true}));
+  EXPECT_EQ(config->settingsOf("x.y.z")->bits, 4);
+  for (const char *skipped : {"lm_head", "model.visual.q"})
+    expectRefused(config->settingsOf(skipped).status(), ErrorCode::InvalidFile,
+                  "'ignore' says that it is not quantized");
+  config = read(groups(R"({"targets": ["a"], "weights": {"num_bits": 4}})"));
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  expectRefused(config->settingsOf("b").status(), ErrorCode::InvalidFile,
+                "layer 'b' is in none of 'config_groups'");
+  config = read(groups(R"({"targets": ["Linear"], "weights": {"num_bits": 4}},
+               "h": {"targets": ["Linear"], "weights": {"num_bits": 8}})"));
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  expectRefused(config->settingsOf("b").status(), ErrorCode::Unsupported,
+                "layer 'b' is in two of 'config_groups' that differ");
+}
+
+TEST(CheckpointConfig, FormatMayBeGiven) {
+  Folder folder;
+  folder.write("quantize_config.json",
+               R"({"quant_method": "awq", "bits": 4, "version": "marlin"})");
+  expectRefused(CheckpointConfig::read(folder.str()).status(),
+                ErrorCode::Unsupported, "'version' is 'marlin'");
+  Result<CheckpointConfig> config =
+      CheckpointConfig::read(folder.str(), Format::GptqV2);
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->format, Format::GptqV2);
+  for (const char *name : {"gptq", "gptq_v2", "awq", "compressed-tensors"})
+    EXPECT_STREQ(formatName(*parseFormat(name)), name);
+  expectRefused(parseFormat("marlin").status(), ErrorCode::InvalidArgument,
+                "format is 'marlin', expected gptq, gptq_v2, awq or");
+}
+
+TEST(CheckpointConfig, NeedsSettingsThatAreThere) {
+  Folder folder;
+  folder.write("config.json", R"({"model_type": "x"})");
+  expectRefused(CheckpointConfig::read(folder.str()).status(),
+                ErrorCode::NotFound, "has no 'quantization_config'");
+  folder.write("config.json", "{");
+  expectRefused(CheckpointConfig::read(folder.str()).status(),
+                ErrorCode::InvalidFile, "JSON does not parse");
+  fs::create_directory(folder.path / "quantize_config.json");
+  expectRefused(CheckpointConfig::read(folder.str()).status(),
+                ErrorCode::InvalidFile, "is not a regular file");
+}
+
+TEST(NamePattern, TakesPythonsExpressions) {
+  auto matches = [](const char *pattern, const char *name) {
+    Result<NamePattern> made = NamePattern::expression(pattern);
+    EXPECT_TRUE(made.ok()) << made.status().message();
+    EXPECT_EQ(made->text(), pattern);
+    return made->matches(name);
+  };
+  EXPECT_TRUE(matches("a\\.\\d+\\.b", "a.12.b"));
+  EXPECT_FALSE(matches("a\\.\\d+\\.b", "a.x.b"));
+  EXPECT_TRUE(matches("a", "abc"));
+  EXPECT_FALSE(matches("a$", "abc"));
+  EXPECT_FALSE(matches("b", "abc"));
+  EXPECT_TRUE(matches(".*b", "abc"));
+  EXPECT_TRUE(matches("(?:a|b)c", "bc"));
+  EXPECT_TRUE(matches("\\w+\\sx", "a_1 x"));
+  EXPECT_TRUE(matches("[\\d.]+x", "1.5x"));
+  EXPECT_TRUE(matches("[\\.\\w]+x", "a.x"));
+  EXPECT_TRUE(matches("[]a]+x", "]ax"));
+  EXPECT_FALSE(matches("[^]a]+x", "]ax"));
+  EXPECT_TRUE(matches("a{2}", "aa"));
+  for (const char *pattern : {"(?!a)b", "(?P<n>a)", "a*?b", "a+?", "a??",
+                              "\\bx", "[a\\]b]", "[a\\-z]"})
+    expectRefused(NamePattern::expression(pattern).status(),
+                  ErrorCode::Unsupported, pattern);
+  for (const char *pattern : {"(", "[a", "*a"})
+    expectRefused(NamePattern::expression(pattern).status(),
+                  ErrorCode::InvalidFile, pattern);
+}
+
 TEST(CheckpointConfig, ErrorsNameTheKey) {
   struct {
     const char *text, *message;
@@ -88,7 +203,9 @@ TEST(CheckpointConfig, ErrorsNameTheKey) {
        ErrorCode::InvalidFile},
       {R"({"bits": 4, "sym": 1})", "'sym' is not true or false",
        ErrorCode::InvalidFile},
-      {R"({"bits": 4, "quant_method": "awq"})", "'quant_method' is 'awq'",
+      {R"({"bits": 4, "quant_method": "hqq"})",
+       "'quant_method' is 'hqq'; nibble reads gptq, awq and "
+       "compressed-tensors",
        ErrorCode::Unsupported},
       {R"({"bits": 4, "checkpoint_format": "marlin"})", "is 'marlin'",
        ErrorCode::Unsupported},
@@ -101,6 +218,56 @@ TEST(CheckpointConfig, ErrorsNameTheKey) {
       {R"({"bits": 4, "dynamic": {"a": {"bits": "x"}}})", "'bits' is not",
        ErrorCode::InvalidFile},
       {R"({"bits": 4, "bits": 8})", "given twice", ErrorCode::InvalidFile},
+      {R"({"bits": 4, "quant_method": 1})", "'quant_method' is not a string",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "checkpoint_format": 1})",
+       "'checkpoint_format' is not a string", ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"a": 1}})", "'dynamic' has no object for 'a'",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "dynamic": {"a*?": {}}})", "'*?'",
+       ErrorCode::Unsupported},
+      {R"({"bits": 4, "modules_to_not_convert": "a"})",
+       "'modules_to_not_convert' is not a list", ErrorCode::InvalidFile},
+      {R"({"bits": 4, "modules_to_not_convert": [1]})",
+       "'modules_to_not_convert' has what is not a string",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "zero_point": 1})", "'zero_point' is not true or false",
+       ErrorCode::InvalidFile},
+      {R"({"bits": 4, "version": "gemv"})", "'version' is 'gemv'",
+       ErrorCode::Unsupported},
+      {R"({"quant_method": "compressed-tensors"})",
+       "has no object 'config_groups'", ErrorCode::InvalidFile},
+      {R"({"quant_method": "compressed-tensors", "format": "float-quantized"})",
+       "'format' is 'float-quantized'; nibble reads pack-quantized",
+       ErrorCode::Unsupported},
+      {R"({"config_groups": {"g": 1}})",
+       "'config_groups' 'g': is not an object", ErrorCode::InvalidFile},
+      {R"({"config_groups": {"g": {}}})", "has no object 'weights'",
+       ErrorCode::InvalidFile},
+      {R"({"config_groups": {"g": {"weights": {}}}})", "has no 'num_bits'",
+       ErrorCode::InvalidFile},
+      {R"({"config_groups": {"g": {"targets": 1}}})", "'targets' is not a list",
+       ErrorCode::InvalidFile},
+      {R"({"config_groups": {"g": {"targets": ["re:("]}}})", "the pattern '('",
+       ErrorCode::InvalidFile},
+      {R"({"config_groups": {"g": {"input_activations": {}}}})",
+       "'input_activations' is not null", ErrorCode::Unsupported},
+      {R"({"config_groups": {"g": {"format": "int-quantized"}}})",
+       "'format' is 'int-quantized'", ErrorCode::Unsupported},
+      {R"({"config_groups": {"g": {"weights": {"type": "float"}}}})",
+       "'type' is 'float'; nibble reads int", ErrorCode::Unsupported},
+      {R"({"config_groups": {"g": {"weights": {"type": 1}}}})",
+       "'type' is not a string", ErrorCode::InvalidFile},
+      {R"({"config_groups": {"g": {"weights": {"num_bits": 4,
+            "strategy": "block"}}}})",
+       "'strategy' is 'block'", ErrorCode::Unsupported},
+      {R"({"config_groups": {"g": {"weights": {"num_bits": 4,
+            "strategy": "group"}}}})",
+       "has the strategy group and no 'group_size'", ErrorCode::InvalidFile},
+      {R"({"config_groups": {}, "ignore": {}})", "'ignore' is not a list",
+       ErrorCode::InvalidFile},
+      {R"({"config_groups": {}, "sparsity_config": {"format": "sparse-24"}})",
+       "'sparsity_config': 'format' is 'sparse-24'", ErrorCode::Unsupported},
       {R"({"bits": 9223372036854775807.0})", "'bits' is not a whole number",
        ErrorCode::InvalidFile},
       {R"({"bits": 1e999})", "'bits' is not a whole number",
@@ -154,6 +321,33 @@ TEST(TensorFiles, IndexMayNotLeaveItsFolder) {
     EXPECT_EQ(files.status().code(), ErrorCode::InvalidFile);
     EXPECT_NE(files.status().message().find("'t'"), std::string::npos);
   }
+}
+
+TEST(TensorFiles, ErrorsNameTheFile) {
+  Folder folder;
+  folder.write("a.safetensors", "short");
+  expectRefused(TensorFiles::open(folder.str()).status(),
+                ErrorCode::InvalidFile, "a.safetensors: has 5 bytes");
+  expectRefused(
+      TensorFiles::open((folder.path / "a.safetensors").string()).status(),
+      ErrorCode::InvalidFile, "a.safetensors: has 5 bytes");
+  const char *index = "model.safetensors.index.json";
+  folder.write(index, "{}");
+  expectRefused(TensorFiles::open(folder.str()).status(),
+                ErrorCode::InvalidFile, "has no object 'weight_map'");
+  folder.write(index, "{");
+  expectRefused(TensorFiles::open(folder.str()).status(),
+                ErrorCode::InvalidFile, "index.json: JSON does not parse");
+  folder.write(index, R"({"weight_map": {"t": "a.safetensors"}})");
+  expectRefused(TensorFiles::open(folder.str()).status(),
+                ErrorCode::InvalidFile, "a.safetensors: has 5 bytes");
+  folder.write(index, R"({"weight_map": {"t": "b.safetensors"}})");
+  expectRefused(TensorFiles::open(folder.str()).status(), ErrorCode::NotFound,
+                "b.safetensors");
+  fs::remove(folder.path / index);
+  fs::create_directory(folder.path / index);
+  expectRefused(TensorFiles::open(folder.str()).status(),
+                ErrorCode::InvalidFile, index);
 }
 
 TEST(TensorFiles, NamesMissingAndDoubleTensors) {

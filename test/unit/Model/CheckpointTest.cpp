@@ -92,11 +92,12 @@ TEST(Checkpoint, NamesTheTensorThatIsWrong) {
       // The same bytes under another name of their type.
       {"tensor 'l.qweight' has dtype F32, expected I32", ErrorCode::Unsupported,
        [](Files &f) { f.tensors["l.qweight"].dtype = "F32"; }},
-      {"tensor 'l.scales' has dtype I16, expected F16", ErrorCode::Unsupported,
+      {"tensor 'l.scales' has dtype I16, expected F16 or BF16 or F32",
+       ErrorCode::Unsupported,
        [](Files &f) { f.tensors["l.scales"].dtype = "I16"; }},
       {"tensor 'l.g_idx' has dtype U32, expected I32", ErrorCode::Unsupported,
        [](Files &f) { f.tensors["l.g_idx"].dtype = "U32"; }},
-      {"tensor 'l.qweight' has shape [128], expected [K / 8, N]",
+      {"tensor 'l.qweight' has shape [128], expected [K * 4 / 32, N]",
        ErrorCode::InvalidFile,
        [](Files &f) { f.tensors["l.qweight"].shape = {128}; }},
       {"tensor 'l.qzeros' has shape [4], expected [2, 2]",
@@ -121,19 +122,20 @@ TEST(Checkpoint, NamesTheTensorThatIsWrong) {
          f.tensors["l.qweight"].resize("I32", {0, 0});
          f.tensors["l.qweight"].shape = {INT64_MAX / 4, 0};
        }},
-      {"layer 'l': infeatures is 9223372036854775800", ErrorCode::InvalidFile,
+      {"layer 'l': infeatures is 2305843009213693944", ErrorCode::InvalidFile,
        [](Files &f) {
          f.tensors["l.qweight"].resize("I32", {0, 0});
-         f.tensors["l.qweight"].shape = {INT64_MAX / 8, 0};
+         f.tensors["l.qweight"].shape = {INT64_MAX / 32, 0};
        }},
-      {"layer 'l': groupsize is 48; it must be -1 or divide infeatures, 64",
+      {"tensor 'l.qzeros' has shape [2, 2], expected [3, 2]",
        ErrorCode::InvalidFile,
-       [](Files &f) { f.config = R"({"bits": 4, "group_size": 48})"; }},
+       [](Files &f) { f.config = R"({"bits": 4, "group_size": 24})"; }},
       {"layer 'l': groupsize is -9007199254740992", ErrorCode::InvalidFile,
        [](Files &f) {
          f.config = R"({"bits": 4, "group_size": -9007199254740992})";
        }},
-      {"layer 'l' has 5 bits; nibble takes 2, 4 and 8", ErrorCode::Unsupported,
+      {"layer 'l': bits is 5; nibble takes 2, 3, 4 and 8",
+       ErrorCode::Unsupported,
        [](Files &f) { f.config = R"({"bits": 5, "group_size": 32})"; }},
       {"layer 'l': g_idx[3] is -1; there are 2 groups", ErrorCode::InvalidFile,
        [](Files &f) { f.tensors["l.g_idx"].put<int32_t>(3, -1); }},

@@ -61,5 +61,5 @@ TEST(Fixtures, EveryLayerGivesWhatTheScriptExpects) {
     }
   }
   std::printf("%d layers\n", layers);
-  EXPECT_EQ(layers, 72);
+  EXPECT_EQ(layers, 174);
 }

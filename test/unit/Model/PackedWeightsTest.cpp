@@ -141,4 +141,15 @@ TEST(PackedWeights, RefusesUnevenGroupsAndOtherBits) {
   EXPECT_FALSE(sortRowsByGroup(layer).ok());
 }
 
+TEST(PackedWeights, TakesScalesThatFp16Holds) {
+  std::mt19937 random(9);
+  Layer layer = randomLayer(random, 4, 32, 64, 32, Groups::InOrder, false);
+  EXPECT_EQ(packedGroupRows(layer), 32);
+  EXPECT_TRUE(packWeights(layer).ok());
+  layer.setScales(std::vector<float>(2 * 32, 0.1f));
+  EXPECT_EQ(packedGroupRows(layer), 0);
+  EXPECT_EQ(packWeights(layer).status().message(),
+            "scales are f32; the packed order takes those that fp16 holds");
+}
+
 } // namespace

@@ -36,9 +36,9 @@ struct Sizes {
   int64_t groupSize, K, N;
 };
 /// Cuts fall on groups, inside groups, and on unequal parts.
-const Sizes allSizes[] = {{4, 32, 128, 64}, {4, 48, 96, 40},  {8, -1, 60, 36},
-                          {2, 16, 96, 112}, {2, 64, 192, 80}, {8, 12, 132, 20},
-                          {4, 128, 128, 56}};
+const Sizes allSizes[] = {{4, 32, 128, 64},  {4, 48, 96, 40},  {8, -1, 60, 36},
+                          {2, 16, 96, 112},  {2, 64, 192, 80}, {8, 12, 132, 20},
+                          {4, 128, 128, 56}, {3, 48, 192, 128}};
 
 template <typename CheckT> void forAll(CheckT check) {
   std::mt19937 random(std::random_device{}());
@@ -51,7 +51,9 @@ template <typename CheckT> void forAll(CheckT check) {
                      << (groups == Groups::Shuffled ? " shuffled" : "")
                      << ", world " << world);
         Layer layer = randomLayer(random, sizes.bits, sizes.groupSize, sizes.K,
-                                  sizes.N, groups, true);
+                                  sizes.N, groups, true,
+                                  // that fp16 does not hold
+                                  sizes.bits == 3 ? DType::F32 : DType::F16);
         ASSERT_TRUE(checkLayer(layer).ok());
         check(layer, world);
       }
@@ -89,6 +91,7 @@ TEST(Shard, ColumnsLieSideBySide) {
     EXPECT_EQ(fused->qweight, layer.qweight);
     EXPECT_EQ(fused->qzeros, layer.qzeros);
     EXPECT_EQ(fused->scales, layer.scales);
+    EXPECT_EQ(fused->wideScales, layer.wideScales);
     EXPECT_EQ(fused->bias, layer.bias);
     EXPECT_EQ(fused->gIdx, layer.gIdx);
   });
@@ -109,7 +112,8 @@ TEST(Shard, RowsAreEachInOneShard) {
       EXPECT_LE(part.groups,
                 part.inFeatures / std::min(layer.groupSize, part.inFeatures) +
                     2);
-      EXPECT_EQ(part.scales.size(), size_t(part.groups * N));
+      EXPECT_EQ(part.scaleBytes().size(),
+                size_t(part.groups * N) * dtypeSize(part.scaleType()));
       std::vector<double> own = weights(part);
       for (int64_t k = 0; k < part.inFeatures; ++k) {
         int32_t row = shard->inputRows[k];

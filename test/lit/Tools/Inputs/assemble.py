@@ -10,15 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 def configurations():
-    for bits, act_order, bias in itertools.product((2, 4, 8), (0, 1), (0, 1)):
+    for bits, act_order, bias in itertools.product((2, 3, 4, 8), (0, 1), (0, 1)):
         yield f"BITS={bits} ACT_ORDER={act_order} HAS_BIAS={bias} N%64 K%64"
     yield "BITS=4"  # nothing is known: every mask
-    yield "BITS=4 X=bf16 T=bf16 Y=bf16 N%64 K%64"
-    yield "BITS=4 X=bf16 T=bf16 Y=bf16"
+    yield "BITS=4 X=bf16 T=bf16 Y=bf16 S=f16 N%64 K%64"
+    yield "BITS=4 X=bf16 T=bf16 Y=bf16 S=f16"
     yield "BITS=4 X=f32 N%64"
+    yield "BITS=4 S=f32 N%64"  # scales that fp16 does not hold
+    yield "BITS=3 S=f32 X=bf16 T=bf16 Y=bf16 ACT_ORDER=1"
     yield "BITS=4 GROUP_SIZE=32 BLOCK_K=64 BLOCK_M=16 BLOCK_N=128 warps=4 K%64"
     yield "BITS=4 GROUP_SIZE=1073741824 BLOCK_M=128 BLOCK_N=128 BLOCK_K=32 warps=8 N%128 K%32"
     yield "BITS=8 BLOCK_M=8 BLOCK_N=32 BLOCK_K=16 warps=1"  # simt
+    yield "BITS=3 BLOCK_M=8 BLOCK_N=32 BLOCK_K=32 warps=1"  # simt
     packed = "BLOCK_M=8 BLOCK_N=32 BLOCK_K=512 warps=4 stages=3 x@16 y@4"
     for bits, group, act_order in itertools.product((2, 4, 8), (32, 128, 1 << 30), (0, 1)):
         yield f"BITS={bits} ACT_ORDER={act_order} packed={group} prefetch=2 {packed} N%32 K%512"
@@ -26,7 +29,7 @@ def configurations():
         yield f"BITS=8 packed=80 X={T} T={T} Y={T} {packed}"  # every guard
         yield f"BITS=4 packed=128 X=f32 T={T} Y={T} {packed}"
         yield f"BITS=4 packed=128 X={T} T={T} Y={T} BLOCK_M=64 BLOCK_N=224 BLOCK_K=128 warps=7 stages=3 x@16 y@4"
-    yield "BITS=2 BLOCK_M=1 BLOCK_N=64 BLOCK_K=16 X=bf16 T=bf16 Y=bf16"  # simt
+    yield "BITS=2 BLOCK_M=1 BLOCK_N=64 BLOCK_K=16 X=bf16 T=bf16 Y=bf16 S=f16"  # simt
 
 
 def pack_configurations():

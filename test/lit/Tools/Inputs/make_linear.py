@@ -25,11 +25,11 @@ def write(path):
 
 
 def unpack(words, bits, axis):
+    """A line of words is one stream of bits, low bits first."""
     words = np.moveaxis(words.view(np.uint32), axis, 0)
-    per_word = 32 // bits
-    codes = np.zeros((words.shape[0] * per_word,) + words.shape[1:], np.int64)
-    for i in range(per_word):
-        codes[i::per_word] = words >> np.uint32(bits * i) & np.uint32(2**bits - 1)
+    stream = np.stack([words >> np.uint32(j) & np.uint32(1) for j in range(32)], 1)
+    stream = stream.reshape((-1, bits) + words.shape[1:]).astype(np.int64)
+    codes = sum(stream[:, j] << j for j in range(bits))
     return np.moveaxis(codes, 0, axis)
 
 
@@ -46,7 +46,7 @@ def check(path, folder, limit):
         exact = given[name + ".weight"].T.astype(np.float64)
         error = np.linalg.norm(w - exact) / max(np.linalg.norm(exact), 1e-30)
         assert error <= limit, (name, error)
-    assert np.array_equal(made["single.bias"], given["single.bias"].astype(np.float16))
+    assert np.array_equal(made["single.bias"], given["single.bias"])
     for name in ("model.embed_tokens.weight", "final_norm.weight", "lm_head.weight", "conv.weight"):
         assert made[name].dtype == given[name].dtype
         assert np.array_equal(made[name], given[name])

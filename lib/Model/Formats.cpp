@@ -1,0 +1,298 @@
+//===- Model/Formats.cpp - From each format to the canonical layer --------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See Formats.h. Sizes come from tensors whose bytes are in the file, or are
+// checked against such, before anything is allocated by them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Model/Formats.h"
+#include "Model/GptqTensors.h"
+#include "Model/Pack.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace nibble;
+using namespace nibble::model;
+using llvm::ArrayRef;
+
+static Status invalid(const std::string &message) {
+  return Status(ErrorCode::InvalidFile, message);
+}
+
+/// Checks bits, groups and sizes, and gives the rows of a group.
+static Result<int64_t> checkSettings(const LayerTensors &tensors,
+                                     const LayerSettings &settings, int64_t K,
+                                     int64_t N) {
+  Result<int64_t> rows = checkSizes(settings.bits, settings.groupSize, K, N);
+  if (rows.ok())
+    return rows;
+  // The arguments are the file's.
+  ErrorCode code = rows.status().code() == ErrorCode::Unsupported
+                       ? ErrorCode::Unsupported
+                       : ErrorCode::InvalidFile;
+  return Status(code, "layer '" + tensors.layerName() +
+                          "': " + rows.status().message());
+}
+
+/// A layer with the sizes and settings given, which are checked, and nothing
+/// else.
+static Layer blank(const LayerSettings &settings, int64_t rows, int64_t K,
+                   int64_t N) {
+  Layer layer;
+  layer.bits = static_cast<int>(settings.bits);
+  layer.groupSize = rows;
+  layer.inFeatures = K;
+  layer.outFeatures = N;
+  layer.groups = groupCount(K, rows);
+  return layer;
+}
+
+/// Reads `gIdx` if it is there, and the bias, and checks the layer.
+static Result<Layer> finish(const LayerTensors &tensors, Layer layer,
+                            const char *gIdx) {
+  if (tensors.find(gIdx))
+    if (Status status = tensors.read(gIdx, {layer.inFeatures}, layer.gIdx);
+        !status.ok())
+      return status;
+  if (layer.gIdx.empty())
+    for (int64_t k = 0; k < layer.inFeatures; ++k)
+      layer.gIdx.push_back(static_cast<int32_t>(k / layer.groupSize));
+  if (tensors.find("bias"))
+    if (Status status =
+            tensors.readFloats("bias", {layer.outFeatures}, layer.bias);
+        !status.ok())
+      return status;
+  if (Status status = checkLayer(layer); !status.ok())
+    return invalid("layer '" + tensors.layerName() + "': " + status.message());
+  return layer;
+}
+
+/// Fills qweight and qzeros from codes and zero points one by one.
+static void packCodes(Layer &layer,
+                      llvm::function_ref<uint32_t(int64_t, int64_t)> codeOf,
+                      llvm::function_ref<uint32_t(int64_t, int64_t)> zeroOf) {
+  Codec codec = layer.codec();
+  int64_t K = layer.inFeatures, N = layer.outFeatures, row = codec.words(N);
+  layer.qweight.assign(codec.words(K) * N, 0);
+  layer.qzeros.assign(layer.groups * row, 0);
+  for (int64_t k = 0; k < K; ++k)
+    for (int64_t n = 0; n < N; ++n)
+      codec.put(&layer.qweight[n], N, k, codeOf(k, n));
+  for (int64_t g = 0; g < layer.groups; ++g)
+    for (int64_t n = 0; n < N; ++n)
+      codec.put(&layer.qzeros[g * row], 1, n,
+                (zeroOf(g, n) - 1) & codec.maxCode());
+}
+
+//===----------------------------------------------------------------------===//
+// GPTQ
+//===----------------------------------------------------------------------===//
+
+/// Which format symmetric zero points give away; nothing if they do not.
+static std::optional<Format> formatOfZeros(const Layer &layer) {
+  if (layer.isSymmetric())
+    return Format::Gptq;
+  Layer other = layer;
+  other.qzeros = shiftedZeros(layer, -1);
+  return other.isSymmetric() ? std::optional(Format::GptqV2) : std::nullopt;
+}
+
+Result<Layer> model::readGptq(const LayerTensors &tensors,
+                              const LayerSettings &settings, Format format,
+                              Certainty certainty) {
+  Result<ArrayRef<int64_t>> shape = tensors.shapeOf(
+      "qweight", "[K * " + std::to_string(settings.bits) + " / 32, N]");
+  if (!shape.ok())
+    return shape.status();
+  int64_t words = (*shape)[0], N = (*shape)[1];
+  if (words > INT64_MAX / 32)
+    return invalid("tensor '" + tensors.layerName() +
+                   ".qweight' has more rows than fit 63 bits");
+  // Other bits are refused before K is looked at.
+  int64_t K = Codec::takes(settings.bits)
+                  ? Codec{static_cast<int>(settings.bits)}.codes(words)
+                  : 0;
+  Result<int64_t> rows = checkSettings(tensors, settings, K, N);
+  if (!rows.ok())
+    return rows.status();
+  Layer layer = blank(settings, *rows, K, N);
+  std::vector<float> scales;
+  Status status = tensors.read("qweight", *shape, layer.qweight);
+  if (status.ok())
+    status = tensors.read("qzeros", {layer.groups, layer.codec().words(N)},
+                          layer.qzeros);
+  if (status.ok())
+    status = tensors.readFloats("scales", {layer.groups, N}, scales);
+  if (!status.ok())
+    return status;
+  layer.setScales(scales);
+  if (certainty != Certainty::Given && settings.symmetric) {
+    std::optional<Format> seen = formatOfZeros(layer);
+    if (seen && *seen != format && certainty == Certainty::Label)
+      return invalid("layer '" + tensors.layerName() +
+                     "': the checkpoint says that it is " + formatName(format) +
+                     " and symmetric, but its zero points are those of " +
+                     formatName(*seen) + "; name the format to overrule it");
+    format = seen.value_or(format);
+  }
+  if (format == Format::GptqV2)
+    layer.qzeros = shiftedZeros(layer, -1);
+  return finish(tensors, std::move(layer), "g_idx");
+}
+
+//===----------------------------------------------------------------------===//
+// AWQ
+//===----------------------------------------------------------------------===//
+
+Result<Layer> model::readAwq(const LayerTensors &tensors,
+                             const LayerSettings &settings) {
+  if (settings.bits != 4)
+    return Status(ErrorCode::Unsupported, "layer '" + tensors.layerName() +
+                                              "' has " +
+                                              std::to_string(settings.bits) +
+                                              " bits; AWQ's packing has 4");
+  Result<ArrayRef<int64_t>> shape = tensors.shapeOf("qweight", "[K, N / 8]");
+  if (!shape.ok())
+    return shape.status();
+  int64_t K = (*shape)[0], words = (*shape)[1];
+  if (words > INT64_MAX / 8)
+    return invalid("tensor '" + tensors.layerName() +
+                   ".qweight' has more columns than fit 63 bits");
+  int64_t N = words * 8;
+  Result<int64_t> rows = checkSettings(tensors, settings, K, N);
+  if (!rows.ok())
+    return rows.status();
+  Layer layer = blank(settings, *rows, K, N);
+  std::vector<int32_t> codes, zeros;
+  std::vector<float> scales;
+  Status status = tensors.read("qweight", *shape, codes);
+  // A symmetric checkpoint may come without zero points.
+  bool zerosMissing = settings.symmetric && !tensors.find("qzeros");
+  if (status.ok() && !zerosMissing)
+    status = tensors.read("qzeros", {layer.groups, words}, zeros);
+  if (status.ok())
+    status = tensors.readFloats("scales", {layer.groups, N}, scales);
+  if (!status.ok())
+    return status;
+  layer.setScales(scales);
+  // The nibble of a word that has each of its eight columns.
+  static constexpr int nibbleOf[] = {0, 4, 1, 5, 2, 6, 3, 7};
+  auto at = [&](const std::vector<int32_t> &lines, int64_t line, int64_t n) {
+    auto word = static_cast<uint32_t>(lines[line * words + n / 8]);
+    return word >> (4 * nibbleOf[n % 8]) & 15;
+  };
+  packCodes(
+      layer, [&](int64_t k, int64_t n) { return at(codes, k, n); },
+      [&](int64_t g, int64_t n) { return zerosMissing ? 8 : at(zeros, g, n); });
+  return finish(tensors, std::move(layer), "g_idx");
+}
+
+//===----------------------------------------------------------------------===//
+// compressed-tensors
+//===----------------------------------------------------------------------===//
+
+static int64_t wordsFor(int64_t codes, int64_t perWord) {
+  return (codes + perWord - 1) / perWord;
+}
+
+/// Reads zero points as codes, [G, N]: packed, signed, or those of symmetric
+/// layers.
+static Status readZeros(const LayerTensors &tensors, const Layer &layer,
+                        bool symmetric, std::vector<uint32_t> &zeros) {
+  int64_t N = layer.outFeatures, G = layer.groups;
+  uint32_t middle = 1u << (layer.bits - 1), maxq = layer.codec().maxCode();
+  zeros.assign(G * N, middle);
+  const char *part = "weight_zero_point";
+  const FileTensor *tensor = tensors.find(part);
+  if (!tensor && symmetric)
+    return Status();
+  if (tensor && tensor->dtype == "I8") {
+    std::vector<int8_t> given;
+    if (Status status = tensors.read(part, {N, G}, given); !status.ok())
+      return status;
+    for (int64_t n = 0; n < N; ++n)
+      for (int64_t g = 0; g < G; ++g) {
+        int64_t zero = given[n * G + g] + static_cast<int64_t>(middle);
+        if (zero < 0 || zero > maxq)
+          return invalid("layer '" + tensors.layerName() +
+                         "': weight_zero_point[" + std::to_string(n) + ", " +
+                         std::to_string(g) + "] is " +
+                         std::to_string(given[n * G + g]) + ", which has no " +
+                         std::to_string(layer.bits) + " bits");
+        zeros[g * N + n] = static_cast<uint32_t>(zero);
+      }
+    return Status();
+  }
+  int64_t P = 32 / layer.bits;
+  std::vector<int32_t> packed;
+  if (Status status = tensors.read(part, {wordsFor(N, P), G}, packed);
+      !status.ok())
+    return status;
+  for (int64_t g = 0; g < G; ++g)
+    for (int64_t n = 0; n < N; ++n)
+      zeros[g * N + n] = static_cast<uint32_t>(packed[n / P * G + g]) >>
+                             (layer.bits * (n % P)) &
+                         maxq;
+  return Status();
+}
+
+/// Reads scales as [G, N]: one for each group of a row, or one for all.
+static Status readScales(const LayerTensors &tensors, Layer &layer) {
+  int64_t N = layer.outFeatures, G = layer.groups;
+  const char *part = "weight_scale";
+  std::vector<float> given;
+  const FileTensor *tensor = tensors.find(part);
+  bool one = tensor && tensor->shape == std::vector<int64_t>{1};
+  Status status = one ? tensors.readFloats(part, {1}, given)
+                      : tensors.readFloats(part, {N, G}, given);
+  if (!status.ok())
+    return status;
+  std::vector<float> scales(G * N);
+  for (int64_t g = 0; g < G; ++g)
+    for (int64_t n = 0; n < N; ++n)
+      scales[g * N + n] = one ? given[0] : given[n * G + g];
+  layer.setScales(scales);
+  return Status();
+}
+
+Result<Layer> model::readCompressed(const LayerTensors &tensors,
+                                    const LayerSettings &settings) {
+  std::vector<int64_t> size;
+  if (Status status = tensors.read("weight_shape", {2}, size); !status.ok())
+    return status;
+  int64_t N = size[0], K = size[1];
+  Result<int64_t> rows = checkSettings(tensors, settings, K, N);
+  if (!rows.ok())
+    return rows.status();
+  Layer layer = blank(settings, *rows, K, N);
+  int64_t P = 32 / layer.bits, words = wordsFor(K, P);
+  std::vector<int32_t> packed;
+  std::vector<uint32_t> zeros;
+  Status status = tensors.read("weight_packed", {N, words}, packed);
+  if (status.ok())
+    status = readScales(tensors, layer);
+  if (status.ok())
+    status = readZeros(tensors, layer, settings.symmetric, zeros);
+  if (!status.ok())
+    return status;
+  packCodes(
+      layer,
+      [&](int64_t k, int64_t n) {
+        return static_cast<uint32_t>(packed[n * words + k / P]) >>
+                   (layer.bits * (k % P)) &
+               layer.codec().maxCode();
+      },
+      [&](int64_t g, int64_t n) { return zeros[g * N + n]; });
+  // A layer that was not quantized in another order may say so by -1.
+  const char *gIdx = "weight_g_idx";
+  std::vector<int32_t> order;
+  if (tensors.find(gIdx)) {
+    if (status = tensors.read(gIdx, {K}, order); !status.ok())
+      return status;
+    if (llvm::all_of(order, [](int32_t each) { return each == -1; }))
+      gIdx = "";
+  }
+  return finish(tensors, std::move(layer), gIdx);
+}
