@@ -11,11 +11,13 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
 using namespace nibble;
 using namespace llvm;
+namespace fs = std::filesystem;
 
 Status nibble::writeFile(const std::string &path,
                          ArrayRef<std::string_view> parts) {
@@ -38,6 +40,61 @@ Status nibble::writeFile(const std::string &path,
   }
   if (Error error = file->keep(path))
     return failed(toString(std::move(error)));
+  return Status();
+}
+
+//===----------------------------------------------------------------------===//
+// Folders
+//===----------------------------------------------------------------------===//
+
+Result<NewFolder> NewFolder::create(const std::string &path) {
+  std::string final = StringRef(path).rtrim('/').str();
+  if (final.empty())
+    return Status(ErrorCode::InvalidArgument,
+                  "'" + path + "' cannot be a new folder");
+  auto failed = [&](std::error_code error) {
+    return Status(ErrorCode::IoError,
+                  "cannot make folder '" + final + "': " + error.message());
+  };
+  std::error_code error;
+  if (fs::exists(final, error) &&
+      !(fs::is_directory(final, error) && fs::is_empty(final, error)))
+    return Status(ErrorCode::InvalidArgument,
+                  "'" + final +
+                      "' exists and is no empty folder; nibble "
+                      "overwrites nothing");
+  if (fs::path parent = fs::path(final).parent_path(); !parent.empty())
+    fs::create_directories(parent, error);
+  if (error)
+    return failed(error);
+  for (int tries = 0; tries < 16; ++tries) {
+    SmallString<128> name;
+    sys::fs::createUniquePath(final + ".tmp%%%%%%", name,
+                              /*MakeAbsolute=*/false);
+    error = sys::fs::create_directory(name, /*IgnoreExisting=*/false);
+    if (!error)
+      return NewFolder(final, name.str().str());
+  }
+  return failed(error);
+}
+
+NewFolder::~NewFolder() {
+  std::error_code error;
+  if (!temporary.empty())
+    fs::remove_all(temporary, error);
+}
+
+std::string NewFolder::file(const std::string &name) const {
+  return (fs::path(temporary) / name).string();
+}
+
+Status NewFolder::keep() {
+  std::error_code error;
+  fs::rename(temporary, final, error); // also onto an empty folder
+  if (error)
+    return Status(ErrorCode::IoError,
+                  "cannot make folder '" + final + "': " + error.message());
+  temporary.clear();
   return Status();
 }
 

@@ -19,12 +19,38 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace nibble {
 
 /// Writes `parts`, one behind the other, to file `path`: all or nothing.
 Status writeFile(const std::string &path,
                  llvm::ArrayRef<std::string_view> parts);
+
+/// A folder under construction: made under a temporary name beside its own and
+/// renamed when all is in it, so that nobody ever sees half of one.
+class NewFolder {
+public:
+  /// Begins folder `path`, which must not exist or be empty; folders above it
+  /// are made.
+  static Result<NewFolder> create(const std::string &path);
+  /// Removes the folder unless it was kept.
+  ~NewFolder();
+  NewFolder(NewFolder &&other) noexcept
+      : final(std::move(other.final)),
+        temporary(std::exchange(other.temporary, "")) {}
+  NewFolder &operator=(NewFolder &&) = delete;
+
+  /// The place of file `name` until the folder is kept.
+  std::string file(const std::string &name) const;
+  /// Gives the folder its name.
+  Status keep();
+
+private:
+  NewFolder(std::string final, std::string temporary)
+      : final(std::move(final)), temporary(std::move(temporary)) {}
+  std::string final, temporary;
+};
 
 /// A regular file that is open for reading. Links are followed (caches of
 /// models are made of them); a folder, pipe or device is refused.
