@@ -66,6 +66,24 @@ def seeds(source):
         file = layer(bits, group, bias=i % 2 == 0, g_idx=i != 3)
         checkpoints[f"layer{i}"] = b"\0".join(
             [json.dumps(config).encode(), index if i == 1 else b"", *split(file)])
+    random = np.random.default_rng(1)
+    others = {
+        "awq": ({"w_bit": 4, "q_group_size": 16, "quant_method": "awq", "version": "GEMM"}, {
+            "l.qweight": random.integers(-(2**31), 2**31, (32, 4)).astype(np.int32),
+            "l.qzeros": random.integers(-(2**31), 2**31, (2, 4)).astype(np.int32),
+            "l.scales": np.full((2, 32), 0.01, np.float16)}),
+        "compressed": ({"quant_method": "compressed-tensors", "format": "pack-quantized",
+                        "config_groups": {"group_0": {"targets": ["Linear"], "weights": {
+                            "num_bits": 4, "group_size": 16, "strategy": "group", "type": "int",
+                            "symmetric": False}}}, "ignore": ["re:.*lm_head"]}, {
+            "l.weight_packed": random.integers(-(2**31), 2**31, (32, 4)).astype(np.int32),
+            "l.weight_scale": np.full((32, 2), 0.01, np.float16),
+            "l.weight_zero_point": random.integers(-(2**31), 2**31, (4, 2)).astype(np.int32),
+            "l.weight_shape": np.array([32, 32], np.int64)}),
+    }
+    for name, (config, arrays) in others.items():
+        checkpoints[name] = b"\0".join([json.dumps(config).encode(), b"", *split(save(arrays))])
+        configs[name] = json.dumps(config).encode() + b"\0model.layers.1.mlp.2"
     kernels = {}
     for path in [*source.glob("kernels/*.mlir"), *source.glob("test/kernels/*.mlir"),
                  *source.glob("test/lit/Dialect/*.mlir"), *source.glob("test/lit/Transforms/*.mlir")]:
