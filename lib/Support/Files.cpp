@@ -108,11 +108,16 @@ Result<NewFolder> NewFolder::create(const std::string &path) {
   SmallString<128> own(path);
   while (own.size() > 1 && sys::path::is_separator(own.back()))
     own.pop_back();
-  if (sys::fs::exists(own))
-    return Status(ErrorCode::InvalidArgument,
-                  "'" + path + "' exists; nibble overwrites no folder");
-  StringRef parent = sys::path::parent_path(own);
   std::error_code error;
+  if (sys::fs::exists(own) &&
+      !(sys::fs::is_directory(own) &&
+        sys::fs::directory_iterator(own, error) ==
+            sys::fs::directory_iterator()))
+    return Status(ErrorCode::InvalidArgument,
+                  "'" + path +
+                      "' exists and is no empty folder; nibble overwrites "
+                      "nothing");
+  StringRef parent = sys::path::parent_path(own);
   if (!parent.empty())
     error = sys::fs::create_directories(parent);
   SmallString<128> temporary;

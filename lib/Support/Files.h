@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace nibble {
 
@@ -64,7 +65,8 @@ Result<std::string> readFile(const std::string &path,
 /// as a whole or not at all.
 class NewFolder {
 public:
-  /// Makes the temporary folder for `path`, which must not exist.
+  /// Makes the temporary folder for `path`, which must not exist or be
+  /// empty; folders above it are made.
   static Result<NewFolder> create(const std::string &path);
   NewFolder(NewFolder &&other) noexcept;
   NewFolder &operator=(NewFolder &&) = delete;

@@ -85,6 +85,8 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
     }
     if (sign != '=' && number < 1)
       return refuse("does not end in a positive number");
+    if (sign != '=' && number > int64_t(1) << 31) // products of two fit
+      return refuse("ends in a number above 2^31");
     auto &group = sign == '='   ? config.params
                   : sign == '%' ? config.multiples
                                 : config.alignments;

@@ -3,12 +3,14 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Writes a GPTQ checkpoint by rounding to nearest, without calibration: for
-// having something to run, not for the best accuracy.
+// Writes a GPTQ checkpoint: by GPTQ itself where the layers' inputs are given,
+// else by rounding to nearest, for having something to run and not for the best
+// accuracy.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
+#include "Model/Gptq.h"
 #include "Model/GptqTensors.h"
 #include "Model/Pack.h"
 #include "Model/TensorFiles.h"
@@ -18,9 +20,7 @@
 #include "nibble/DType.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
@@ -57,6 +57,24 @@ static cl::opt<std::string> skip("skip", cl::sub(quantizeCommand),
                                  cl::value_desc("regex"),
                                  cl::desc("Tensors that stay as they are"));
 
+static cl::opt<std::string> calibration(
+    "calibration", cl::sub(quantizeCommand), cl::cat(category),
+    cl::value_desc("file"),
+    cl::desc("Use GPTQ, with the inputs of layer NAME in tensor NAME.input, "
+             "[..., K], of this safetensors file or folder"));
+static cl::opt<double> damping("damp", cl::sub(quantizeCommand),
+                               cl::cat(category), cl::init(0.01),
+                               cl::value_desc("share"),
+                               cl::desc("GPTQ: share of the Hessian's mean "
+                                        "diagonal that is added to it"));
+static cl::opt<bool> actOrder("act-order", cl::sub(quantizeCommand),
+                              cl::cat(category),
+                              cl::desc("GPTQ: rows with large inputs first"));
+static cl::opt<bool> staticGroups("static-groups", cl::sub(quantizeCommand),
+                                  cl::cat(category),
+                                  cl::desc("GPTQ: with --act-order, groups of "
+                                           "rows in order"));
+
 static std::optional<DType> floatType(StringRef dtype) {
   if (dtype == "F16")
     return DType::F16;
@@ -67,8 +85,13 @@ static std::optional<DType> floatType(StringRef dtype) {
   return std::nullopt;
 }
 
-static Result<std::vector<float>> asFloats(const model::FileTensor &tensor,
-                                           DType type) {
+/// The numbers of `tensor`; an error if it is of no type that holds them.
+static Result<std::vector<float>> asFloats(const model::FileTensor &tensor) {
+  std::optional<DType> held = floatType(tensor.dtype);
+  if (!held)
+    return Status(ErrorCode::Unsupported,
+                  "has dtype " + tensor.dtype + ", expected F16, BF16 or F32");
+  DType type = *held;
   Result<std::vector<uint8_t>> read = tensor.bytes.read();
   if (!read.ok())
     return read.status();
@@ -102,6 +125,52 @@ struct Output {
 };
 } // namespace
 
+/// Fills `layer` without knowing its inputs.
+static Status roundToNearest(model::Layer &layer, ArrayRef<float> weight,
+                             ArrayRef<float> bias) {
+  std::vector<float> scales, zeros;
+  model::fitScales(weight, layer.inFeatures, layer.outFeatures, layer.bits,
+                   layer.groupSize, symmetric, scales, zeros);
+  return model::packLayer(layer, weight, scales, zeros, {}, bias);
+}
+
+/// Fills layer `name` by GPTQ.
+static Status calibrated(model::Layer &layer, ArrayRef<float> weight,
+                         ArrayRef<float> bias, const model::TensorFiles &inputs,
+                         const std::string &name) {
+  std::string inputName = name + ".input";
+  const model::FileTensor *tensor = inputs.find(inputName);
+  if (!tensor)
+    return Status(ErrorCode::NotFound,
+                  "'" + calibration + "' has no tensor '" + inputName + "'");
+  auto context = [&](const Status &status) {
+    return status.withContext("tensor '" + inputName + "'");
+  };
+  if (tensor->shape.empty() || tensor->shape.back() != layer.inFeatures)
+    return context(Status(
+        ErrorCode::InvalidFile,
+        "has last extent " +
+            (tensor->shape.empty() ? std::string("(none)")
+                                   : std::to_string(tensor->shape.back())) +
+            ", expected " + std::to_string(layer.inFeatures)));
+  Result<std::vector<float>> x = asFloats(*tensor);
+  if (!x.ok())
+    return context(x.status());
+  model::GptqOptions options;
+  options.bits = layer.bits;
+  options.groupSize = layer.groupSize;
+  options.symmetric = symmetric;
+  options.damping = damping;
+  options.actOrder = actOrder;
+  options.staticGroups = staticGroups;
+  Result<model::GptqResult> result =
+      model::gptq(weight, layer.inFeatures, *x, options);
+  if (!result.ok())
+    return result.status();
+  return model::packLayer(layer, result->weight, result->scales, result->zeros,
+                          result->gIdx, bias);
+}
+
 Status tool::runQuantize() {
   if (Result<int64_t> sizes = model::checkSizes(bits, -1, 32, 32); !sizes.ok())
     return sizes.status();
@@ -114,15 +183,17 @@ Status tool::runQuantize() {
   if (!skipped.isValid(error))
     return Status(ErrorCode::InvalidArgument,
                   "--skip is '" + skip + "': " + error);
-  SmallString<128> weightsPath(outFolder), configPath(outFolder);
-  sys::path::append(weightsPath, "model.safetensors");
-  sys::path::append(configPath, "quantize_config.json");
-  for (const auto &path : {weightsPath, configPath})
-    if (sys::fs::exists(path))
-      return Status(ErrorCode::InvalidArgument,
-                    "'" + path.str().str() +
-                        "' exists; nibble overwrites no "
-                        "checkpoint");
+  if (calibration.empty() && (actOrder || staticGroups))
+    return Status(ErrorCode::InvalidArgument,
+                  "--act-order and --static-groups need --calibration");
+  Result<NewFolder> folder = NewFolder::create(outFolder);
+  if (!folder.ok())
+    return folder.status();
+  Result<model::TensorFiles> inputs = model::TensorFiles();
+  if (!calibration.empty())
+    inputs = model::TensorFiles::open(calibration);
+  if (!inputs.ok())
+    return inputs.status();
   Result<model::TensorFiles> files = model::TensorFiles::open(input);
   if (!files.ok())
     return files.status();
@@ -144,27 +215,25 @@ Status tool::runQuantize() {
         model::emptyLayer(bits, groupSize, K, N, false);
     if (!layer.ok())
       return layer.status().withContext("tensor '" + name + "'");
-    Result<std::vector<float>> weight = asFloats(*tensor, *type);
+    Result<std::vector<float>> weight = asFloats(*tensor);
     Result<std::vector<float>> bias = std::vector<float>();
-    std::vector<float> scales, zeros;
     std::string biasName = (prefix + ".bias").str();
     if (const model::FileTensor *found = files->find(biasName)) {
-      std::optional<DType> biasType = floatType(found->dtype);
-      if (!biasType || found->shape != std::vector<int64_t>{N})
+      if (found->shape != std::vector<int64_t>{N})
         return Status(ErrorCode::InvalidFile, "tensor '" + biasName +
                                                   "' is not the bias of '" +
                                                   name + "'");
-      bias = asFloats(*found, *biasType);
+      bias = asFloats(*found);
+      if (!bias.ok())
+        return bias.status().withContext("tensor '" + biasName + "'");
       biases.insert(biasName);
     }
-    for (const auto *each : {&weight, &bias})
-      if (!each->ok())
-        return each->status().withContext("tensor '" + name + "'");
-    model::fitScales(*weight, K, N, bits, layer->groupSize, symmetric, scales,
-                     zeros);
-    if (Status status =
-            model::packLayer(*layer, *weight, scales, zeros, {}, *bias);
-        !status.ok())
+    if (!weight.ok())
+      return weight.status().withContext("tensor '" + name + "'");
+    Status status = calibration.empty() ? roundToNearest(*layer, *weight, *bias)
+                                        : calibrated(*layer, *weight, *bias,
+                                                     *inputs, prefix.str());
+    if (!status.ok())
       return status.withContext("tensor '" + name + "'");
     output.add(prefix.str(), *layer);
   }
@@ -193,25 +262,28 @@ Status tool::runQuantize() {
     }
   }
 
-  if (std::error_code failed = sys::fs::create_directories(outFolder))
-    return Status(ErrorCode::IoError,
-                  "cannot make '" + outFolder + "': " + failed.message());
-  json::Object config{
-      {"bits", bits.getValue()}, {"group_size", groupSize.getValue()},
-      {"desc_act", false},       {"sym", symmetric.getValue()},
-      {"quant_method", "gptq"},  {"checkpoint_format", "gptq"},
-      {"pack_dtype", "int32"}};
-  if (Status status =
-          model::writeSafetensors(weightsPath.str().str(), output.tensors);
-      !status.ok())
-    return status;
-  if (Status status =
-          writeFile(configPath.str().str(),
-                    {formatv("{0:2}\n", json::Value(std::move(config))).str()});
-      !status.ok())
+  json::Object config{{"bits", bits.getValue()},
+                      {"group_size", groupSize.getValue()},
+                      {"desc_act", actOrder.getValue()},
+                      {"static_groups", staticGroups.getValue()},
+                      {"sym", symmetric.getValue()},
+                      {"quant_method", "gptq"},
+                      {"checkpoint_format", "gptq"},
+                      {"pack_dtype", "int32"}};
+  if (!calibration.empty())
+    config["damp_percent"] = damping.getValue();
+  Status status = model::writeSafetensors(folder->path() + "/model.safetensors",
+                                          output.tensors);
+  if (status.ok())
+    status =
+        writeFile(folder->path() + "/quantize_config.json",
+                  {formatv("{0:2}\n", json::Value(std::move(config))).str()});
+  if (status.ok())
+    status = folder->commit();
+  if (!status.ok())
     return status;
   outs() << output.layers.size() << " layers quantized, "
-         << output.tensors.size() << " tensors written to " << weightsPath
+         << output.tensors.size() << " tensors written to " << outFolder
          << "\n";
   return Status();
 }

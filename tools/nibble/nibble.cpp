@@ -9,6 +9,7 @@
 
 #include "Commands.h"
 #include "Support/Files.h"
+#include "Support/OutOfMemory.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace nibble;
@@ -53,7 +54,7 @@ int main(int argc, char **argv) {
   for (const Command &command : commands) {
     if (!command.options)
       continue;
-    Status status = command.run();
+    Status status = catchOutOfMemory(command.run);
     if (status.ok())
       return 0;
     errs() << "nibble: " << status.message() << "\n";

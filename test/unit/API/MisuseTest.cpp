@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Refused.h"
 #include "TestLayer.h"
 #include "nibble/JitKernel.h"
 #include <cstring>
@@ -18,14 +19,6 @@ using namespace nibble;
 using namespace nibble::test;
 
 namespace {
-
-#define EXPECT_REFUSED(status, code_, text)                                    \
-  do {                                                                         \
-    const Status refused = (status);                                           \
-    EXPECT_EQ(refused.code(), ErrorCode::code_) << refused.message();          \
-    EXPECT_NE(refused.message().find(text), std::string::npos)                 \
-        << refused.message();                                                  \
-  } while (false)
 
 /// Every public call on a layer that holds nothing.
 void expectNothing(QuantLinear &layer) {

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Refused.h"
 #include "TestLayer.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <cstring>
@@ -37,14 +38,6 @@ struct Fixture {
         {y.data(), DType::F16, std::move(yShape), std::move(yStrides)});
   }
 };
-
-#define EXPECT_REFUSED(status, code_, text)                                    \
-  do {                                                                         \
-    const Status refused = (status);                                           \
-    EXPECT_EQ(refused.code(), ErrorCode::code_) << refused.message();          \
-    EXPECT_NE(refused.message().find(text), std::string::npos)                 \
-        << refused.message();                                                  \
-  } while (false)
 
 TEST(QuantLinear, AnyRankGivesTheRowsOfTheFlatCall) {
   Fixture f;

@@ -7,9 +7,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Model/Safetensors.h"
+#include "Refused.h"
 #include "TestLayer.h"
 #include "llvm/ADT/ArrayRef.h"
+#include <algorithm>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 
 using namespace nibble;
@@ -170,6 +175,57 @@ TEST(Fuse, GivesTheLayersSideBySide) {
             std::string::npos)
       << status.message();
   EXPECT_FALSE(QuantLinear::fuse({}).ok());
+}
+
+/// Writes `layers` as a checkpoint of 4 bits and groups of 32 rows.
+void write(const std::string &folder,
+           const std::map<std::string, model::Layer> &layers) {
+  std::vector<model::TensorToWrite> tensors;
+  auto add = [&](const std::string &name, const char *dtype,
+                 std::vector<int64_t> shape, const auto &array) {
+    const auto *bytes = reinterpret_cast<const uint8_t *>(array.data());
+    tensors.push_back({name,
+                       dtype,
+                       std::move(shape),
+                       {bytes, array.size() * sizeof(array[0])}});
+  };
+  for (const auto &[name, layer] : layers) {
+    int64_t K = layer.inFeatures, N = layer.outFeatures;
+    add(name + ".qweight", "I32", {K / 8, N}, layer.qweight);
+    add(name + ".qzeros", "I32", {layer.groups, N / 8}, layer.qzeros);
+    add(name + ".scales", "F16", {layer.groups, N}, layer.scales);
+    add(name + ".g_idx", "I32", {K}, layer.gIdx);
+  }
+  ASSERT_TRUE(model::writeSafetensors(folder + "/m.safetensors", tensors).ok());
+  std::ofstream(folder + "/quantize_config.json")
+      << R"({"bits": 4, "group_size": 32})";
+}
+
+TEST(Fuse, LoadsLayersSideBySide) {
+  Whole whole(4, 32, 128, 64, Groups::Shuffled);
+  model::Layer q = whole.model;
+  q.bias.clear();
+  model::Layer v =
+      randomLayer(whole.random, 4, 32, 128, 24, Groups::InOrder, false);
+  v.gIdx = q.gIdx;
+  model::Layer other = v;
+  std::reverse(other.gIdx.begin(), other.gIdx.end());
+  std::string folder = testing::TempDir() + "/nibbleXXXXXX";
+  ASSERT_TRUE(mkdtemp(folder.data()));
+  write(folder, {{"a.q", q}, {"a.v", v}, {"a.other", other}});
+  Result<QuantLinear> fused = QuantLinear::loadFused(folder, {"a.q", "a.v"});
+  ASSERT_TRUE(fused.ok()) << fused.status().message();
+  EXPECT_EQ(fused->outFeatures(), 88);
+  QuantLinear expected = *QuantLinear::fuse(
+      {*QuantLinear::load(folder, "a.q"), *QuantLinear::load(folder, "a.v")});
+  EXPECT_EQ(whole.run(*fused), whole.run(expected));
+  EXPECT_REFUSED(QuantLinear::loadFused(folder, {"a.q", "a.other"}).status(),
+                 InvalidArgument, "layer 1 to fuse has g_idx[");
+  EXPECT_REFUSED(QuantLinear::loadFused(folder, {"a.q", "a.k"}).status(),
+                 NotFound, "there is no layer 'a.k'");
+  EXPECT_REFUSED(QuantLinear::loadFused(folder, {}).status(), InvalidArgument,
+                 "there are no layers to fuse");
+  std::filesystem::remove_all(folder);
 }
 
 } // namespace

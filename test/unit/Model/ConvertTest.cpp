@@ -171,15 +171,16 @@ TEST(Convert, ErrorsLeaveNothing) {
   refused(ErrorCode::InvalidFile, "config.json' is not a regular file");
   fs::remove(source.path / "config.json");
 
-  fs::create_directory(out);
+  fs::create_directories(fs::path(out) / "theirs");
   expectRefused(source.convert(out).status(), ErrorCode::InvalidArgument,
-                "out' exists; nibble overwrites no folder");
+                "out' exists and is no empty folder");
+  EXPECT_TRUE(fs::exists(fs::path(out) / "theirs"));
   expectRefused(source.convert("/proc/none/out").status(), ErrorCode::IoError,
                 "cannot make '/proc/none/out'");
   source.tensors.byName.clear();
   source.tensors.set("norm.weight", "F32", {2}, std::vector<float>{1, 2});
   source.save();
-  fs::remove(out);
+  fs::remove_all(out);
   refused(ErrorCode::NotFound, "has no quantized layer");
 }
 

@@ -39,7 +39,8 @@ TEST(KernelConfig, OrderAndSeparatorsDoNotMatter) {
 
 TEST(KernelConfig, ErrorsNameTheWord) {
   for (const char *word : {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1",
-                           "prefetch=33", "packed=0", "overlap=2"}) {
+                           "prefetch=33", "packed=0", "overlap=2",
+                           "N%2147483649", "x@9223372036854775807"}) {
     Result<KernelConfig> config =
         KernelConfig::parse(std::string("B=2 ") + word);
     ASSERT_FALSE(config.ok()) << word;
