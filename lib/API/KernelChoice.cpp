@@ -21,7 +21,7 @@ using namespace nibble;
 /// The smallest M of each bucket on a GPU: where the tuner's power of two or
 /// the best number of rows of a block changes.
 static constexpr int64_t gpuFirst[bucketCount] = {
-    1,  2,  3,   6,   12,  17,  23,   33,   46,
+    1,  2,  3,   6,   9,   12,  17,   23,   33,  46,
     65, 91, 129, 182, 363, 725, 1449, 2897, 5793};
 /// The same on the host, and rows of a block: a block computes all its rows.
 static constexpr int64_t hostFirst[] = {1, 2, 4, 16};

@@ -21,7 +21,7 @@
 namespace nibble {
 
 /// The number of buckets, on the host and on a GPU.
-inline constexpr int bucketCount = 18;
+inline constexpr int bucketCount = 19;
 
 /// What a call brings that a kernel depends on.
 struct CallKind {

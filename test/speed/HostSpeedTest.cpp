@@ -58,12 +58,12 @@ TEST(HostSpeed, FasterThanAnFp32ProductOnOneThread) {
         .count();
   };
   ASSERT_TRUE(layer.forward(xView, yView).ok());
-  // The best times of both, for up to 20 seconds: a machine that does other
+  // The best times of both, for up to a minute: a machine that does other
   // work leaves two cores free only now and then.
   double ours = 1e9, theirs = 1e9;
   Clock::time_point begin = Clock::now();
   for (int i = 0; i < 30 || (theirs < 3 * ours &&
-                             Clock::now() - begin < std::chrono::seconds(20));
+                             Clock::now() - begin < std::chrono::seconds(60));
        ++i) {
     theirs = std::min(theirs, time([&] { multiply(w, x, yExact); }));
     ours = std::min(

@@ -64,7 +64,8 @@ TEST(KernelChoice, PackedOrderIsForFewRowsOfLayersThatHaveIt) {
   auto isPacked = [&](const model::Layer &layer, int64_t rows,
                       const KernelConfig &overrides,
                       const std::string &schedule) {
-    return gpuRequest(layer, kindOf(rows), "sm_90a", h100(), overrides, schedule)
+    return gpuRequest(layer, kindOf(rows), "sm_90a", h100(), overrides,
+                      schedule)
                .config.find("packed=") != std::string::npos;
   };
   model::Layer layer = layerOf(4, 128, 1024, 1024);
@@ -84,6 +85,20 @@ TEST(KernelChoice, PackedOrderIsForFewRowsOfLayersThatHaveIt) {
   EXPECT_FALSE(isPacked(layer, 1, nothing, "auto"));
   layer.gIdx[128] = 0;
   EXPECT_TRUE(isPacked(layer, 1, nothing, "auto"));
+}
+
+/// Calls of up to 64 rows read packed weights once: all their rows are in one
+/// block.
+TEST(KernelChoice, PackedBlocksHoldAllRows) {
+  model::Layer layer = layerOf(4, 128, 1024, 1024);
+  for (int64_t rows = 1; rows <= 64; ++rows) {
+    CompileRequest request =
+        gpuRequest(layer, kindOf(rows), "sm_90a", h100(), *parseOverrides(""));
+    Result<KernelConfig> config = KernelConfig::parse(request.config);
+    ASSERT_TRUE(config.ok() && config->packed);
+    EXPECT_GE(config->params["BLOCK_M"], rows);
+    EXPECT_LT(config->params["BLOCK_M"], std::max<int64_t>(2 * rows, 9));
+  }
 }
 
 TEST(KernelChoice, WordsOfThePackedOrderNeedIt) {
