@@ -148,11 +148,11 @@ class Cublas:
         pass
 
 
-def time_calls(peer, x, y, budget=0.15, replays=(5, 25), least=20):
+def time_calls(peer, x, y, budget=0.15, replays=(5, 25), least=20, chain=False):
     """Median, p10 and p90 of a call in microseconds, weights out of L2.
 
     Replays for about `budget` seconds, but as often as `replays` bounds, a
-    graph of at least `least` calls.
+    graph of at least `least` calls. In a chain y of a call is x of the next.
     """
     calls = max(least, len(peer.layers))
     stream = torch.cuda.Stream()
@@ -162,7 +162,7 @@ def time_calls(peer, x, y, budget=0.15, replays=(5, 25), least=20):
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, stream=stream):
         for i in range(calls):
-            peer.call(i, x, y)
+            peer.call(i, *((y, x) if chain and i % 2 else (x, y)))
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     times = []
     graph.replay()  # warms up
@@ -187,7 +187,7 @@ def relative_error(y, x, exact):
     return math.sqrt(off / total)
 
 
-def point(peer, exact, x, case):
+def point(peer, exact, x, case, chain=False):
     N = exact.shape[1]
     y = torch.full((x.shape[0], N), math.nan, dtype=x.dtype, device="cuda")
     config = peer.prepare(x, y)
@@ -195,7 +195,9 @@ def point(peer, exact, x, case):
     peer.call(0, x, y)
     torch.cuda.synchronize()
     error = relative_error(y, x, exact)
-    us, p10, p90 = time_calls(peer, x, y)
+    us, p10, p90 = time_calls(peer, x, y, chain=chain)
+    if chain:
+        case = {**case, "chain": True}
     return {"impl": peer.name, **case, "us": us, "us_p10": p10, "us_p90": p90, "rel_err": error, "config": config}
 
 
@@ -220,6 +222,8 @@ def main():
     parser.add_argument("--dtype", default="fp16", choices=["fp16", "bf16"])
     parser.add_argument("--impl", default="nibble,triton,cublas")
     parser.add_argument("--config", default="", help="words that overrule nibble's choice")
+    parser.add_argument("--chain", action="store_true",
+                        help="let y of each call be x of the next; K and N must be equal")
     parser.add_argument("--tune", action="store_true",
                         help="also tune nibble at every point, and keep what each configuration takes")
     parser.add_argument("--commit", default="", help="of nibble; git is asked otherwise")
@@ -227,6 +231,8 @@ def main():
     options = parser.parse_args()
     dtype = torch.float16 if options.dtype == "fp16" else torch.bfloat16
     wanted = options.impl.split(",")
+    if options.chain and any(shape.split("x")[0] != shape.split("x")[1] for shape in options.shapes.split(",")):
+        parser.error("--chain takes shapes with K equal to N")
     library = load_library(options.library) if "nibble" in wanted else None
     commit = options.commit or subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True,
                                               text=True).stdout.strip()
@@ -261,7 +267,7 @@ def main():
                     "act_order": options.act_order, "dtype": options.dtype}
             line = f"{K:6} x {N:6}  M {M:5} "
             for peer in peers:
-                made = point(peer, exact, x, case)
+                made = point(peer, exact, x, case, options.chain)
                 points.append(made)
                 if options.tune and peer.name == "nibble":
                     result.setdefault("tuning", []).append({**case, "candidates": peer.tune(M)})

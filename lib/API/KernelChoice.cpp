@@ -355,7 +355,8 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
       chosen.params[name] = value;
     if (overrides.warps)
       chosen.warps = overrides.warps;
-    chosen.stages = overrides.stages;
+    if (overrides.stages > 1) // 1 is no choice here
+      chosen.stages = overrides.stages;
     chosen.prefetch = overrides.prefetch;
     chosen.overlap = overrides.overlap;
   }

@@ -87,6 +87,18 @@ TEST(KernelChoice, PackedOrderIsForFewRowsOfLayersThatHaveIt) {
   EXPECT_TRUE(isPacked(layer, 1, nothing, "auto"));
 }
 
+TEST(KernelChoice, WordsTakeThePlaceOfChoices) {
+  model::Layer layer = layerOf(4, 128, 1024, 1024);
+  CompileRequest request =
+      gpuRequest(layer, kindOf(1), "sm_90a", h100(),
+                 *parseOverrides("packed=1 BLOCK_N=64 overlap=1"));
+  Result<CompiledKernel> kernel = compile(request);
+  ASSERT_TRUE(kernel.ok()) << kernel.status().message();
+  EXPECT_TRUE(kernel->overlaps);
+  EXPECT_NE(request.config.find("BLOCK_N=64"), std::string::npos);
+  EXPECT_NE(request.config.find("packed=128"), std::string::npos);
+}
+
 /// Calls of up to 64 rows read packed weights once: all their rows are in one
 /// block.
 TEST(KernelChoice, PackedBlocksHoldAllRows) {
