@@ -26,14 +26,18 @@ import seed
 COLD_BYTES = 256 << 20
 
 
-def random_layer(K, N, bits, group, act_order):
-    """A layer's arrays on the GPU, and its weights in fp16 as the kernels round them."""
+def random_layer(K, N, bits, group, act_order, gain=None):
+    """A layer's arrays on the GPU. With `gain` y is about that many times as large as x."""
     per_word, groups = 32 // bits, K // group
     codes = lambda *shape: torch.randint(-2**31, 2**31, shape, dtype=torch.int64, device="cuda").to(torch.int32)
     layer = SimpleNamespace(
         qweight=codes(K // per_word, N), qzeros=codes(groups, N // per_word),
         scales=(torch.rand(groups, N, device="cuda") * 0.008 + 0.002).half(),
         g_idx=(torch.arange(K, device="cuda", dtype=torch.int32) // group))
+    if gain:
+        # Codes less zero points are uniform: of variance (2^bits)^2 / 6.
+        deviation = 0.006 * 2**bits / math.sqrt(6) * math.sqrt(K)
+        layer.scales = (layer.scales.float() * (gain / deviation)).half()
     if act_order:
         layer.g_idx = layer.g_idx[torch.randperm(K, device="cuda")].contiguous()
     return layer
@@ -249,7 +253,8 @@ def main():
         K, N = map(int, shape.split("x"))
         bytes_each = K * N * options.bits // 8
         copies = max(2, math.ceil(COLD_BYTES / bytes_each))
-        layers = [random_layer(K, N, options.bits, options.group, options.act_order) for _ in range(copies)]
+        layers = [random_layer(K, N, options.bits, options.group, options.act_order, 1 if options.chain else None)
+                  for _ in range(copies)]
         rounded = weights_of(layers[0], options.bits, dtype)
         exact = weights_of(layers[0], options.bits, torch.float64)
         peers = []
