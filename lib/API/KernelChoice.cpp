@@ -386,8 +386,10 @@ CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
   int64_t rows = firstRows(kind.bucket);
   bool silent = overrides.params.empty() && !overrides.warps;
   std::vector<KernelConfig> packed;
-  if (schedule == "mma_packed" || overrides.packed ||
-      (schedule == "auto" && silent))
+  if (schedule == "mma_packed" || overrides.packed) // any number of rows
+    packed =
+        packedConfigs(layer, std::min(rows, PackedProgram::mostRows), device);
+  else if (schedule == "auto" && silent)
     packed = packedConfigs(layer, rows, device);
   CompileRequest request;
   if (!packed.empty()) {

@@ -72,11 +72,13 @@ TEST(KernelChoice, PackedOrderIsForFewRowsOfLayersThatHaveIt) {
   EXPECT_TRUE(isPacked(layer, 1, nothing, "auto"));
   EXPECT_TRUE(isPacked(layer, 64, nothing, "auto"));
   EXPECT_FALSE(isPacked(layer, 91, nothing, "auto"));
+  EXPECT_TRUE(isPacked(layer, 500, nothing, "mma_packed"));
+  EXPECT_TRUE(isPacked(layer, 500, *parseOverrides("packed=1"), "auto"));
   EXPECT_FALSE(isPacked(layer, 1, nothing, "mma"));
   EXPECT_FALSE(isPacked(layer, 1, nothing, "simt"));
   // LoRAX's blocks are for the checkpoint's order.
   EXPECT_FALSE(isPacked(layer, 1, loraxConfigs(layer, 1).front(), "auto"));
-  EXPECT_TRUE(isPacked(layer, 1, *parseOverrides("packed=1 warps=8"), "auto"));
+  EXPECT_TRUE(isPacked(layer, 1, *parseOverrides("packed=1 warps=16"), "auto"));
   // Groups that are no steps of 16 rows, and uneven ones.
   EXPECT_FALSE(isPacked(layerOf(4, 8, 1024, 1024), 1, nothing, "auto"));
   layer.gIdx[0] = 1;

@@ -298,6 +298,28 @@ TEST_F(OnDevice, EveryPackedConfigurationIsRight) {
   }
 }
 
+/// More rows than a block has.
+TEST_F(OnDevice, PackedBlocksOfRowsAreRight) {
+  for (const char *words :
+       {"packed=1 BLOCK_M=8 BLOCK_N=64 BLOCK_K=512 warps=4 stages=3 prefetch=2",
+        "packed=1 BLOCK_M=64 BLOCK_N=128 BLOCK_K=256 warps=8 stages=3 "
+        "prefetch=2"}) {
+    SCOPED_TRACE(words);
+    Problem p = problem(1152, 448, 150);
+    QuantLinearOptions options;
+    options.device = "cuda:0";
+    options.config = words;
+    // For a bucket of more rows than the packed order is chosen for.
+    Result<QuantLinear> layer =
+        QuantLinear::create(arraysOf(p.model, false), options);
+    ASSERT_TRUE(layer.ok()) << layer.status().message();
+    p.layer = *layer;
+    ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
+    EXPECT_EQ((*p.layer.prepare(DType::F16, 150))->schedule, "mma_packed");
+    expectRight(p, result(p));
+  }
+}
+
 /// A chain of calls, each reading what the one before wrote, while the next is
 /// launched early.
 TEST_F(OnDevice, OverlappingCallsWaitForTheirInput) {
