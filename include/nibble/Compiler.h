@@ -66,6 +66,8 @@ struct CompiledKernel {
   int threads = 0;
   /// Dynamic shared memory of a program on a GPU, in bytes.
   int64_t sharedBytes = 0;
+  /// Blocks of a program on a GPU, a cluster if they are several.
+  int splits = 1;
   /// True if the kernel waits by itself for the one before it on its stream,
   /// and may be launched while that still runs.
   bool overlaps = false;

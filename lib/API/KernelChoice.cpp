@@ -64,12 +64,13 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
       !config->alignments.empty() || config->packed > 1 ||
       (!config->packed &&
        (config->stages != ordinary.stages ||
-        config->prefetch != ordinary.prefetch || config->overlap)))
+        config->prefetch != ordinary.prefetch ||
+        config->splits != ordinary.splits || config->overlap)))
     return Status(ErrorCode::InvalidArgument,
                   "the configuration '" + words +
                       "' has words that follow from the layer; what can be "
                       "chosen is BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M and warps, "
-                      "and with packed=1 stages, prefetch and overlap");
+                      "and with packed=1 stages, prefetch, splits and overlap");
   if (words.find("warps=") == std::string::npos)
     config->warps = 0;
   return config;
@@ -358,6 +359,7 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
     if (overrides.stages > 1) // 1 is no choice here
       chosen.stages = overrides.stages;
     chosen.prefetch = overrides.prefetch;
+    chosen.splits = overrides.splits;
     chosen.overlap = overrides.overlap;
   }
   Blocks blocks = {chosen.params["BLOCK_M"], chosen.params["BLOCK_N"],
@@ -369,6 +371,7 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
   config.packed = model::packedGroupRows(layer);
   config.stages = chosen.stages;
   config.prefetch = chosen.prefetch;
+  config.splits = chosen.splits;
   config.overlap = chosen.overlap;
   if (kind.aligned) {
     config.alignments["x"] = 16;

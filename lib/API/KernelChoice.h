@@ -56,7 +56,7 @@ int64_t tunedRows(int64_t rows);
 
 /// Words that take the place of nibble's own choices: block sizes, GROUP_M and
 /// warps (0 if it is not among them), and `packed=1` for the packed order with
-/// stages, prefetch and overlap. Other words are refused.
+/// stages, prefetch, splits and overlap. Other words are refused.
 Result<KernelConfig> parseOverrides(const std::string &words);
 
 /// The eight configurations of LoRAX's GPTQ kernel as overrides for calls with

@@ -230,6 +230,9 @@ Status Compilation::describe() {
     if (auto bytes =
             function->getAttrOfType<mlir::IntegerAttr>(sharedBytesAttrName))
       kernel.sharedBytes = bytes.getInt();
+    if (auto splits =
+            function->getAttrOfType<mlir::IntegerAttr>(splitsAttrName))
+      kernel.splits = static_cast<int>(splits.getInt());
     kernel.overlaps = function->hasAttr(overlapAttrName);
     return Status();
   }

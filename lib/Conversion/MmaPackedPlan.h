@@ -25,6 +25,8 @@ struct MmaPackedOptions {
   int stages;
   /// Steps of weights in registers at a time.
   int prefetch;
+  /// Blocks of a cluster that divide the steps over K.
+  int splits;
   /// Start while the kernel before on the stream still runs.
   bool overlap;
   /// Shared memory that a program may use, in bytes.

@@ -17,6 +17,8 @@
 // and r + 8 of W, rows 2 c and 2 c + 1 of x, with r = lane / 4, c = lane % 4.
 // After the loop the warps along K add up through shared memory, in their
 // order, and all threads together compute what the kernel does with the sum.
+// Where columns are few, the blocks of a cluster divide the steps over K, and
+// read each other's sums in the same way.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,8 +38,8 @@ namespace {
 /// Builds the body of one kernel.
 class PackedBuilder : WordMath {
 public:
-  PackedBuilder(const MmaPackedPlan &plan, bool overlap,
-                TileEvaluator &evaluator, Value thread, Value shared);
+  PackedBuilder(const MmaPackedPlan &plan, const MmaPackedOptions &options,
+                GpuBody &body);
   LogicalResult build();
 
 private:
@@ -49,6 +51,8 @@ private:
                   ArrayRef<Value> right);
   Values step(Value step, int64_t prefetched, ValueRange carried);
   LogicalResult writeBack(ValueRange sums);
+  void synchronize();
+  Value ofBlock(Value address, int64_t number);
 
   size_t sumCount() const { return plan.tiles() * plan.tokens() * 4; }
   size_t weightCount() const {
@@ -57,13 +61,15 @@ private:
   Value nextSlot(Value slot);
 
   const MmaPackedPlan &plan;
-  bool overlap;
+  const MmaPackedOptions &options;
   TileEvaluator &evaluator;
   Type element;
   FragmentCodes codes;
-  Value shared, thread, lane, warpK, warpN;
-  /// Steps over K, warps' steps, units and tiles of 16 columns.
-  Value steps, warpSteps, units, tiles;
+  /// part: which of the blocks that divide K this is; null if it is alone.
+  Value shared, thread, part, lane, warpK, warpN;
+  /// The steps over K of this block, where its warps' steps end, and the units
+  /// and tiles of 16 columns of all.
+  Value firstStep, endStep, endWarpStep, units, tiles;
   /// This lane's place in the first unit and in the first row of scales, and
   /// the bytes from one to the next.
   Value codesAt, scalesAt, unitPitch, groupPitch;
@@ -74,12 +80,12 @@ private:
   std::optional<StagedRows> x;
 };
 
-PackedBuilder::PackedBuilder(const MmaPackedPlan &plan, bool overlap,
-                             TileEvaluator &evaluator, Value thread,
-                             Value shared)
-    : WordMath(evaluator.builder()), plan(plan), overlap(overlap),
-      evaluator(evaluator), element(plan.element()),
-      codes(b, plan.bits, element), shared(shared), thread(thread) {}
+PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
+                             const MmaPackedOptions &options, GpuBody &body)
+    : WordMath(body.evaluator.builder()), plan(plan), options(options),
+      evaluator(body.evaluator), element(plan.element()),
+      codes(b, plan.bits, element), shared(body.shared), thread(body.thread),
+      part(body.part) {}
 
 //===----------------------------------------------------------------------===//
 // Weights
@@ -125,7 +131,7 @@ SmallVector<Value> PackedBuilder::loadStreamed(Value condition, Value pointer,
 /// its scales and zero points; `before` where there are no such rows.
 SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
   Value warpStep = add(mul(step, b.i32(plan.warpsK())), warpK);
-  Value there = less(warpStep, warpSteps);
+  Value there = less(warpStep, endWarpStep);
   Values loaded;
   auto load = [&](Value row, int64_t tile, int64_t tileBytes, size_t words) {
     Value from = row;
@@ -304,7 +310,7 @@ SmallVector<Value> PackedBuilder::step(Value step, int64_t prefetched,
     next = multiplied();
   else {
     Value warpStep = add(mul(step, b.i32(plan.warpsK())), warpK);
-    next = branch(less(warpStep, warpSteps), sums, multiplied);
+    next = branch(less(warpStep, endWarpStep), sums, multiplied);
   }
   x->place(fetched, filled);
   for (int64_t d = 0; d < plan.prefetch; ++d) {
@@ -335,8 +341,19 @@ LogicalResult PackedBuilder::build() {
       evaluator.sizeValue(cast<MatrixType>(plan.x.getType()).getShape()[1]));
   Value N =
       narrow(evaluator.sizeValue(store.getMatrix().getType().getShape()[1]));
-  steps = ceilDiv(K, plan.blockK);
-  warpSteps = ceilDiv(K, MmaPackedPlan::warpRows);
+  firstStep = b.i32(0);
+  endStep = ceilDiv(K, plan.blockK);
+  endWarpStep = ceilDiv(K, MmaPackedPlan::warpRows);
+  Value endOfX = K;
+  if (part) {
+    // Blocks take steps one after another, as evenly as they come.
+    Value all = endStep;
+    firstStep = div(mul(all, part), options.splits);
+    endStep = div(mul(all, add(part, b.i32(1))), options.splits);
+    endWarpStep =
+        b.make<arith::MinUIOp>(endWarpStep, mul(endStep, b.i32(plan.warpsK())));
+    endOfX = b.make<arith::MinUIOp>(K, mul(endStep, b.i32(plan.blockK)));
+  }
   units = ceilDiv(K, plan.unitRows());
   tiles = ceilDiv(N, MmaPackedPlan::tileColumns);
 
@@ -359,25 +376,25 @@ LogicalResult PackedBuilder::build() {
     }
 
   Value firstRow = mul(narrow(*mBlock), b.i32(plan.blockM));
-  x.emplace(plan, evaluator, shared, thread, firstRow, rows);
-  if (overlap)
+  x.emplace(plan, evaluator, shared, thread, firstRow, rows, endOfX);
+  if (options.overlap)
     b.create<NVVM::GriddepcontrolOp>(
         NVVM::GridDepActionKind::launch_dependents);
   Values carried(sumCount(), b.splat(b.op().getF32Type(), 0));
   for (int64_t d = 0; d < plan.prefetch; ++d)
-    llvm::append_range(carried,
-                       loadWeights(b.i32(d), Values(weightCount(), b.i32(0))));
+    llvm::append_range(carried, loadWeights(add(firstStep, b.i32(d)),
+                                            Values(weightCount(), b.i32(0))));
   // x is what the kernel before may have written; weights are not.
-  if (overlap)
+  if (options.overlap)
     b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
   for (int64_t s = 0; s + 1 < plan.stages; ++s) {
     Value slot = b.i32(s * plan.stageBytes());
-    x->place(x->fetch(b.i32(s), slot), slot);
+    x->place(x->fetch(add(firstStep, b.i32(s)), slot), slot);
   }
   carried.push_back(b.i32(0));
 
   int64_t ahead = plan.prefetch;
-  auto loop = b.create<scf::ForOp>(b.i32(0), steps, b.i32(ahead), carried);
+  auto loop = b.create<scf::ForOp>(firstStep, endStep, b.i32(ahead), carried);
   if (!loop.getBody()->empty())
     loop.getBody()->back().erase();
   b.inBlock(loop.getBody(), [&] {
@@ -385,7 +402,7 @@ LogicalResult PackedBuilder::build() {
     for (int64_t d = 0; d < ahead; ++d) {
       Value number = add(loop.getInductionVar(), b.i32(d));
       auto run = [&] { return step(number, d, next); };
-      next = d == 0 ? run() : branch(less(number, steps), next, run);
+      next = d == 0 ? run() : branch(less(number, endStep), next, run);
     }
     b.create<scf::YieldOp>(next);
   });
@@ -395,6 +412,24 @@ LogicalResult PackedBuilder::build() {
 //===----------------------------------------------------------------------===//
 // After the loop
 //===----------------------------------------------------------------------===//
+
+/// Waits for all threads that share sums: of the block, or of its cluster.
+void PackedBuilder::synchronize() {
+  if (!part) {
+    b.create<NVVM::Barrier0Op>();
+    return;
+  }
+  // Not the aligned forms: threads come from loops of different lengths.
+  b.create<NVVM::ClusterArriveOp>(UnitAttr());
+  b.create<NVVM::ClusterWaitOp>(UnitAttr());
+}
+
+/// The shared memory of block `number` of the cluster where `address` is ours.
+Value PackedBuilder::ofBlock(Value address, int64_t number) {
+  constexpr unsigned clusterSpace = 7;
+  Type pointer = LLVM::LLVMPointerType::get(element.getContext(), clusterSpace);
+  return b.create<NVVM::MapaOp>(pointer, address, b.i32(number));
+}
 
 LogicalResult PackedBuilder::writeBack(ValueRange sums) {
   scf::ForOp loop = plan.product.loop;
@@ -414,13 +449,18 @@ LogicalResult PackedBuilder::writeBack(ValueRange sums) {
         int64_t place = (m * 8 + i % 2) * plan.sumPitch() + t * 16 + i / 2 * 8;
         b.create<LLVM::StoreOp>(sums[n], at(base, b.i32(place * 4)), 4);
       }
-  b.create<NVVM::Barrier0Op>();
+  synchronize();
 
   int lanes = evaluator.usableLanes(store, 4);
   int64_t perRow = plan.blockN / lanes;
   LogicalResult result = success();
   Value end = mul(rows, b.i32(perRow));
-  auto elements = b.create<scf::ForOp>(thread, end, b.i32(plan.threads()));
+  // The blocks that divide K divide the elements, too.
+  Value first = thread;
+  if (part)
+    first = add(thread, mul(part, b.i32(plan.threads())));
+  auto elements =
+      b.create<scf::ForOp>(first, end, b.i32(plan.threads() * options.splits));
   b.inBlock(elements.getBody(), [&] {
     Position each = Position::of(asIndex(elements.getInductionVar()), 1,
                                  plan.blockM * perRow);
@@ -437,11 +477,15 @@ LogicalResult PackedBuilder::writeBack(ValueRange sums) {
         for (const Position &atColumn : c) {
           Position place = atRow.times(plan.sumPitch() * 4) + atColumn.times(4);
           Value from = at(shared, narrow(place.materialise(b)));
-          for (int64_t k = 0; k < plan.warpsK(); ++k) {
-            Value part = b.create<LLVM::LoadOp>(
-                l == 1 ? f32 : Type(VectorType::get({l}, f32)),
-                at(from, b.i32(k * plan.blockM * plan.sumPitch() * 4)), 4 * l);
-            *total = b.make<arith::AddFOp>(*total, part);
+          for (int64_t split = 0; split < options.splits; ++split) {
+            Value block = part ? ofBlock(from, split) : from;
+            for (int64_t k = 0; k < plan.warpsK(); ++k) {
+              Value sum = b.create<LLVM::LoadOp>(
+                  l == 1 ? f32 : Type(VectorType::get({l}, f32)),
+                  at(block, b.i32(k * plan.blockM * plan.sumPitch() * 4)),
+                  4 * l);
+              *total = b.make<arith::AddFOp>(*total, sum);
+            }
           }
           ++total;
         }
@@ -451,6 +495,9 @@ LogicalResult PackedBuilder::writeBack(ValueRange sums) {
     result = evaluator.store(store, down, across, lanes);
     evaluator.unbind(loop.getResult(0));
   });
+  // A block's sums stay until the others have read them.
+  if (part)
+    synchronize();
   return result;
 }
 
@@ -467,7 +514,8 @@ LogicalResult nibble::scheduleMmaPacked(KernelOp kernel,
   evaluatorOptions.addressSpace = 1;
   return buildGpuFunction(
       kernel, "mma_packed", plan.threads(), plan.sharedBytes(),
-      evaluatorOptions, [&](GpuBody &body) {
+      evaluatorOptions,
+      [&](GpuBody &body) {
         if (int64_t programs = plan.programsAtOnce(); programs > 1)
           body.function->setAttr(
               NVVM::NVVMDialect::getMinctasmAttrName(),
@@ -476,8 +524,7 @@ LogicalResult nibble::scheduleMmaPacked(KernelOp kernel,
         if (options.overlap)
           body.function->setAttr(overlapAttrName,
                                  UnitAttr::get(kernel.getContext()));
-        return PackedBuilder(plan, options.overlap, body.evaluator, body.thread,
-                             body.shared)
-            .build();
-      });
+        return PackedBuilder(plan, options, body).build();
+      },
+      options.splits);
 }

@@ -87,8 +87,9 @@ def ScheduleMmaPacked : Nibble_SchedulePass<"nibble-schedule-mma-packed"> {
     Postcondition: each kernel is an `llvm.func` with `nvvm.kernel`. Lanes read
     weights into registers as `mma.sync` takes them, `prefetch` steps ahead; x
     goes through `stages` stages of shared memory. Warps divide the columns and
-    the rows of K of a step; what those of one column sum up is added in their
-    order, and what follows the product is computed on the totals.
+    the rows of K of a step, and `splits` programs of a cluster the steps; what
+    those of one column sum up is added in their order, and what follows the
+    product is computed on the totals.
 
     Matches what nibble-schedule-mma matches if the right operand of the
     product is dequantized from codes of 2, 4 or 8 bits that are unpacked along
@@ -101,6 +102,8 @@ def ScheduleMmaPacked : Nibble_SchedulePass<"nibble-schedule-mma-packed"> {
            "Steps of x in shared memory at a time, for packed weights">,
     Option<"prefetch", "prefetch", "int", /*default=*/"1",
            "Steps of packed weights in registers at a time">,
+    Option<"splits", "splits", "int", /*default=*/"1",
+           "Programs of a cluster that divide K of packed weights">,
     Option<"overlap", "overlap", "bool", /*default=*/"false",
            "Start while the kernel before on the stream still runs">,
     Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",
@@ -124,6 +127,8 @@ def ScheduleGpu : Nibble_SchedulePass<"nibble-schedule-gpu"> {
            "Steps of x in shared memory at a time, for packed weights">,
     Option<"prefetch", "prefetch", "int", /*default=*/"1",
            "Steps of packed weights in registers at a time">,
+    Option<"splits", "splits", "int", /*default=*/"1",
+           "Programs of a cluster that divide K of packed weights">,
     Option<"overlap", "overlap", "bool", /*default=*/"false",
            "Start while the kernel before on the stream still runs">,
     Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",

@@ -54,7 +54,8 @@ LLVM::LLVMFuncOp nibble::makeFunction(KernelOp kernel, StringRef schedule,
 LogicalResult
 nibble::buildGpuFunction(KernelOp kernel, StringRef schedule, int64_t threads,
                          int64_t sharedBytes, const EvaluatorOptions &options,
-                         function_ref<LogicalResult(GpuBody &)> build) {
+                         function_ref<LogicalResult(GpuBody &)> build,
+                         int splits) {
   MLIRContext *context = kernel.getContext();
   Type word = IntegerType::get(context, 64);
   Type pointer = LLVM::LLVMPointerType::get(context, /*addressSpace=*/1);
@@ -86,11 +87,18 @@ nibble::buildGpuFunction(KernelOp kernel, StringRef schedule, int64_t threads,
         /*alignment=*/128, /*addrSpace=*/3);
     shared = b.create<LLVM::AddressOfOp>(global);
   }
-  Value program = b.make<arith::IndexCastUIOp>(
-      b.op().getIndexType(), b.make<NVVM::BlockIdXOp>(b.op().getI32Type()));
+  Value block = b.make<NVVM::BlockIdXOp>(b.op().getI32Type()), part;
+  if (splits > 1) {
+    function->setAttr(splitsAttrName, attributes.getI64IntegerAttr(splits));
+    function->setAttr(NVVM::NVVMDialect::getClusterDimAttrName(),
+                      attributes.getDenseI32ArrayAttr({splits, 1, 1}));
+    part = b.make<arith::RemUIOp>(block, b.i32(splits));
+    block = b.make<arith::DivUIOp>(block, b.i32(splits));
+  }
+  Value program = b.make<arith::IndexCastUIOp>(b.op().getIndexType(), block);
   Value thread = b.make<NVVM::ThreadIdXOp>(b.op().getI32Type());
   TileEvaluator evaluator(kernel, b, entry->getArguments(), program, options);
-  GpuBody body{function, evaluator, thread, shared};
+  GpuBody body{function, evaluator, thread, shared, part};
   LogicalResult result = build(body);
   b.create<LLVM::ReturnOp>(ValueRange());
   if (failed(result)) {
@@ -221,7 +229,8 @@ struct ScheduleMmaPacked
     : nibble::impl::ScheduleMmaPackedBase<ScheduleMmaPacked> {
   using ScheduleMmaPackedBase::ScheduleMmaPackedBase;
   void runOnOperation() override {
-    MmaPackedOptions options = {warps, stages, prefetch, overlap, sharedBytes};
+    MmaPackedOptions options = {warps,  stages,  prefetch,
+                                splits, overlap, sharedBytes};
     if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
           return scheduleMmaPacked(kernel, options);
         })))
@@ -232,7 +241,8 @@ struct ScheduleMmaPacked
 struct ScheduleGpu : nibble::impl::ScheduleGpuBase<ScheduleGpu> {
   using ScheduleGpuBase::ScheduleGpuBase;
   void runOnOperation() override {
-    MmaPackedOptions options = {warps, stages, prefetch, overlap, sharedBytes};
+    MmaPackedOptions options = {warps,  stages,  prefetch,
+                                splits, overlap, sharedBytes};
     if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
           return scheduleGpu(kernel, options);
         })))

@@ -52,6 +52,8 @@ inline constexpr llvm::StringLiteral sharedBytesAttrName =
     "nibble.shared_bytes";
 /// The kernel waits by itself for the one before it on a stream.
 inline constexpr llvm::StringLiteral overlapAttrName = "nibble.overlap";
+/// The blocks of a cluster that make up a program.
+inline constexpr llvm::StringLiteral splitsAttrName = "nibble.splits";
 
 //===----------------------------------------------------------------------===//
 // What schedules share
@@ -75,15 +77,19 @@ struct GpuBody {
   mlir::Value thread;
   /// The program's shared memory; null if it has none.
   mlir::Value shared;
+  /// Which of the blocks of a program this is, i32; null if it has one.
+  mlir::Value part;
 };
 
 /// Replaces `kernel` by a function for a GPU: a parameter for each word of the
 /// launch, `threads` threads and `sharedBytes` bytes of shared memory a
-/// program, and what `build` builds. If that fails the kernel stays.
+/// program, and what `build` builds. With `splits` a program is a cluster of
+/// so many blocks. If that fails the kernel stays.
 mlir::LogicalResult
 buildGpuFunction(ir::KernelOp kernel, llvm::StringRef schedule, int64_t threads,
                  int64_t sharedBytes, const EvaluatorOptions &options,
-                 llvm::function_ref<mlir::LogicalResult(GpuBody &)> build);
+                 llvm::function_ref<mlir::LogicalResult(GpuBody &)> build,
+                 int splits = 1);
 
 /// Calls `store` for each store of the kernel, in the control flow around it.
 mlir::LogicalResult

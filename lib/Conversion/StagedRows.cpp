@@ -15,11 +15,11 @@ using namespace nibble;
 using namespace nibble::ir;
 
 StagedRows::StagedRows(const MmaPackedPlan &plan, TileEvaluator &evaluator,
-                       Value shared, Value thread, Value firstRow, Value rows)
+                       Value shared, Value thread, Value firstRow, Value rows,
+                       Value end)
     : WordMath(evaluator.builder()), plan(plan), evaluator(evaluator),
-      element(plan.element()), shared(shared) {
+      element(plan.element()), shared(shared), end(end) {
   auto matrix = cast<MatrixType>(plan.x.getType());
-  K = narrow(evaluator.sizeValue(matrix.getShape()[1]));
   // The threads of a pass over the rows take all pieces of 2 warpsN rows.
   int64_t pieces = plan.blockK / 8, rowsAPass = plan.threads() / pieces;
   piece = rem(thread, pieces);
@@ -50,7 +50,7 @@ SmallVector<Value> StagedRows::gather(Value step) {
   SmallVector<Values> elements(address.size());
   for (int64_t j = 0; j < 8; ++j) {
     Value k = add(first, b.i32(j));
-    Value there = less(k, K);
+    Value there = less(k, end);
     k = select(there, k, b.i32(0));
     if (plan.permutation) {
       Type word = b.op().getI32Type();
@@ -75,20 +75,20 @@ SmallVector<Value> StagedRows::fetch(Value step, Value slot) {
   Value first = mul(step, b.i32(plan.blockK));
   if (!plan.copiesX) {
     Values zeros(address.size(), b.splat(VectorType::get({8}, element), 0));
-    return branch(less(first, K), zeros, [&] { return gather(step); });
+    return branch(less(first, end), zeros, [&] { return gather(step); });
   }
-  Value insideK = less(add(first, mul(piece, b.i32(8))), K);
+  Value inEnd = less(add(first, mul(piece, b.i32(8))), end);
   Value bytes = wide(mul(step, b.i32(plan.blockK * 2)));
-  for (auto [r, insideM] : llvm::enumerate(inside)) {
+  for (auto [r, isRow] : llvm::enumerate(inside)) {
     // Rows beyond the last may hold anything: each row of x has sums of its
     // own. Columns beyond K are multiplied, and must be 0.
-    Value copied = plan.wholeSteps ? both(insideM, insideK) : insideM;
+    Value copied = plan.wholeSteps ? both(isRow, inEnd) : isRow;
     auto guard = b.create<scf::IfOp>(copied, /*withElseRegion=*/false);
     b.inBlock(guard.thenBlock(), [&, r = r] {
       Value from = at(address[r], bytes), size;
       if (!plan.wholeSteps) {
-        from = select(insideK, from, address[r]);
-        size = select(insideK, b.i32(16), b.i32(0));
+        from = select(inEnd, from, address[r]);
+        size = select(inEnd, b.i32(16), b.i32(0));
       }
       b.create<NVVM::CpAsyncOp>(at(shared, add(slot, placeInStage[r])), from,
                                 16, NVVM::LoadCacheModifierKind::CG, size);

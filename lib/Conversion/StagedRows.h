@@ -23,11 +23,11 @@ namespace nibble {
 /// Brings x into shared memory, all threads of a program together.
 class StagedRows : WordMath {
 public:
-  /// For `rows` rows of x from `firstRow` on (i32), by thread number `thread`,
-  /// into the shared memory at `shared`.
+  /// For `rows` rows of x from `firstRow` on (i32) up to column `end`, by
+  /// thread number `thread`, into the shared memory at `shared`.
   StagedRows(const MmaPackedPlan &plan, TileEvaluator &evaluator,
              mlir::Value shared, mlir::Value thread, mlir::Value firstRow,
-             mlir::Value rows);
+             mlir::Value rows, mlir::Value end);
 
   /// Begins to bring x of `step` into the stage at byte `slot`: by copies that
   /// run on their own, a group of them a call, or into the registers that are
@@ -42,7 +42,7 @@ private:
   const MmaPackedPlan &plan;
   TileEvaluator &evaluator;
   mlir::Type element;
-  Value shared, K;
+  Value shared, end;
   /// This thread's piece of a row in a step, 8 elements each; and for each of
   /// its rows: whether there is one, its address, its place in a stage.
   Value piece;

@@ -55,7 +55,7 @@ static json::Value toJSON(const GridDim &dim) {
 
 CacheEntry toEntry(CompiledKernel kernel) {
   auto &[name, target, config, schedule, mmaRefused, interface, threads,
-         sharedBytes, overlaps, code, origin, milliseconds] = kernel;
+         sharedBytes, splits, overlaps, code, origin, milliseconds] = kernel;
   const auto &[matrices, sizes, grid] = interface;
   return {json::Object{{"kind", "kernel"},
                        {"name", name},
@@ -65,6 +65,7 @@ CacheEntry toEntry(CompiledKernel kernel) {
                        {"mma_refused", mmaRefused},
                        {"threads", threads},
                        {"shared_bytes", sharedBytes},
+                       {"splits", splits},
                        {"overlaps", overlaps},
                        {"matrices", json::Array(matrices)},
                        {"sizes", json::Array(sizes)},
@@ -170,6 +171,7 @@ Result<CompiledKernel> fromEntry(CacheEntry entry, const std::string &origin) {
       !object.map("mma_refused", kernel.mmaRefused) ||
       !object.map("threads", kernel.threads) ||
       !object.map("shared_bytes", kernel.sharedBytes) ||
+      !object.map("splits", kernel.splits) ||
       !object.map("overlaps", kernel.overlaps) ||
       !object.map("matrices", kernel.interface.matrices) ||
       !object.map("sizes", kernel.interface.sizes) ||

@@ -51,8 +51,8 @@ Status LoadedKernel::launch(llvm::ArrayRef<int64_t> words, int64_t programs,
     llvm::SmallVector<void *, 32> arguments;
     for (const int64_t &word : words)
       arguments.push_back(const_cast<int64_t *>(&word));
-    return deviceModule->launch(programs, kernel.threads, arguments.data(),
-                                stream, kernel.overlaps);
+    return deviceModule->launch(programs * kernel.splits, kernel.threads,
+                                arguments.data(), stream, kernel.overlaps);
   }
   ThreadPool::shared().run(programs, [&](int64_t first, int64_t end) {
     entry(words.data(), first, end);

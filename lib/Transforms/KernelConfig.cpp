@@ -33,6 +33,7 @@ std::string KernelConfig::str() const {
   if (packed) {
     add("packed", "=", std::to_string(packed));
     add("prefetch", "=", std::to_string(prefetch));
+    add("splits", "=", std::to_string(splits));
     add("overlap", "=", std::to_string(overlap));
   }
   return text;
@@ -75,6 +76,12 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
       if (number < 1)
         return refuse("is no number of rows");
       config.packed = number;
+      continue;
+    }
+    if (sign == '=' && name == "splits") {
+      if (number < 1 || number > 8 || (number & (number - 1)))
+        return refuse("is not 1, 2, 4 or 8");
+      config.splits = static_cast<int>(number);
       continue;
     }
     if (sign == '=' && name == "overlap") {

@@ -31,6 +31,7 @@ namespace nibble {
 ///   stages=2       tiles in flight of a software pipeline on a GPU
 ///   packed=128     weights are in the packed order, in groups of 128 rows
 ///   prefetch=2     steps of packed weights in flight
+///   splits=2       programs that divide K of one block between them
 ///   overlap=1      start while the kernel before on the stream still runs
 struct KernelConfig {
   std::map<std::string, int64_t> params;
@@ -42,6 +43,7 @@ struct KernelConfig {
   /// 0 for weights in the checkpoint's order.
   int64_t packed = 0;
   int prefetch = 1;
+  int splits = 1;
   bool overlap = false;
 
   bool operator==(const KernelConfig &) const = default;

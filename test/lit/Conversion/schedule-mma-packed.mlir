@@ -2,6 +2,7 @@
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,GROUP_SIZE=128,ACT_ORDER=0,HAS_BIAS=1,BLOCK_M=8,BLOCK_N=32,BLOCK_K=512,GROUP_M=8,X=bf16,T=bf16,Y=bf16,S=f16,N%32,K%512,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=4 stages=3 prefetch=2" | FileCheck %s --check-prefixes=CHECK,BF16
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,GROUP_SIZE=128,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=32,BLOCK_K=512,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=32" --nibble-schedule-gpu="warps=4 overlap=1" | FileCheck %s --check-prefix=PERMUTED
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=8,GROUP_SIZE=128,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=64,BLOCK_K=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,N%64,K%128,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=4" | FileCheck %s --check-prefix=WIDE
+// RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,GROUP_SIZE=128,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=32,BLOCK_K=256,GROUP_M=8,X=f16,S=f16,T=f16,Y=f16,N%32,K%256,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=2 splits=2" | FileCheck %s --check-prefix=SPLIT
 // Packed weights go from memory to registers, and from there to tensor cores.
 
 // Four warps share the columns and divide the rows of K: three stages of
@@ -45,3 +46,17 @@
 // WIDE: nvvm.prmt
 // WIDE: arith.mulf %{{.*}} : vector<2xf16>
 // WIDE-COUNT-64: nvvm.mma.sync
+
+// Two blocks of a cluster divide the steps over K; each adds up all sums of its
+// part of the elements, and stays until the other has read its own.
+// SPLIT: llvm.func @matmul_248
+// SPLIT-SAME: nibble.splits = 2
+// SPLIT-SAME: nvvm.cluster_dim = array<i32: 2, 1, 1>
+// SPLIT: llvm.store %{{.*}} : f32, !llvm.ptr<3>
+// SPLIT: nvvm.cluster.arrive
+// SPLIT: nvvm.cluster.wait
+// SPLIT: scf.for
+// SPLIT-COUNT-2: nvvm.mapa
+// SPLIT: llvm.store %{{.*}} !llvm.ptr<1>
+// SPLIT: nvvm.cluster.arrive
+// SPLIT: nvvm.cluster.wait

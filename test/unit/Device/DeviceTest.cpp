@@ -26,6 +26,7 @@ std::string packedWords(const KernelConfig &config) {
   std::string words = "packed=1 warps=" + std::to_string(config.warps) +
                       " stages=" + std::to_string(config.stages) +
                       " prefetch=" + std::to_string(config.prefetch) +
+                      " splits=" + std::to_string(config.splits) +
                       " overlap=" + std::to_string(config.overlap);
   for (const auto &[name, value] : config.params)
     words += " " + name + "=" + std::to_string(value);
@@ -268,9 +269,12 @@ TEST_F(OnDevice, EveryPackedConfigurationIsRight) {
     EXPECT_GE(configs.size(), 6u);
     int ran = 0;
     for (KernelConfig config : configs)
-      for (bool overlap : {false, true}) {
-        config.overlap =
-            overlap && device->properties().computeCapability >= 90;
+      for (auto [splits, overlap] : {std::pair(1, false), std::pair(1, true),
+                                     std::pair(2, false), std::pair(4, true)}) {
+        if (device->properties().computeCapability >= 90) {
+          config.splits = splits;
+          config.overlap = overlap;
+        }
         QuantLinearOptions options;
         options.device = "cuda:0";
         options.config = packedWords(config);

@@ -28,7 +28,8 @@ CompiledKernel compiled(const std::string &target) {
 TEST(KernelRecord, ComesBackWhole) {
   for (const char *target : {"sm_80", "host"}) {
     CompiledKernel kernel = compiled(target);
-    kernel.overlaps = true; // as no kernel of the test is
+    kernel.splits = 2; // as no kernel of the test has
+    kernel.overlaps = true;
     Result<CompiledKernel> back = fromEntry(toEntry(kernel), "here");
     ASSERT_TRUE(back.ok()) << back.status().message();
     EXPECT_EQ(back->name, kernel.name);
@@ -39,6 +40,7 @@ TEST(KernelRecord, ComesBackWhole) {
     EXPECT_TRUE(back->interface == kernel.interface);
     EXPECT_EQ(back->threads, kernel.threads);
     EXPECT_EQ(back->sharedBytes, kernel.sharedBytes);
+    EXPECT_EQ(back->splits, kernel.splits);
     EXPECT_EQ(back->overlaps, kernel.overlaps);
     EXPECT_EQ(back->code, kernel.code);
     EXPECT_EQ(back->origin, "here");

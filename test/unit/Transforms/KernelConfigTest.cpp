@@ -22,6 +22,7 @@ TEST(KernelConfig, TextRoundTrips) {
   config.stages = 3;
   config.packed = 128;
   config.prefetch = 2;
+  config.splits = 4;
   config.overlap = true;
   Result<KernelConfig> again = KernelConfig::parse(config.str());
   ASSERT_TRUE(again.ok()) << again.status().message();
@@ -39,7 +40,7 @@ TEST(KernelConfig, OrderAndSeparatorsDoNotMatter) {
 
 TEST(KernelConfig, ErrorsNameTheWord) {
   for (const char *word : {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1",
-                           "prefetch=33", "packed=0", "overlap=2",
+                           "prefetch=33", "packed=0", "overlap=2", "splits=3",
                            "N%2147483649", "x@9223372036854775807"}) {
     Result<KernelConfig> config =
         KernelConfig::parse(std::string("B=2 ") + word);

@@ -62,6 +62,8 @@ def main():
            for config in ("BITS=4 N%64 K%64", "BITS=8 ACT_ORDER=1 X=bf16 T=bf16 Y=bf16",
                           "BITS=4 BLOCK_M=1",
                           "BITS=4 packed=128 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")]
+        + [(matmul, target, "BITS=4 packed=128 splits=4 BLOCK_M=32 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
+           for target in ("sm_90a", "sm_100a", "sm_120a")]
         + [(matmul, target, "BITS=4 packed=128 overlap=1 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
            for target in ("sm_90a", "sm_100a", "sm_120a")]
         + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()])
