@@ -167,8 +167,11 @@ size_t QuantLinear::workspaceSize(const TensorView &x) const {
   bool dense = x.stride(x.shape.size() - 1) == 1;
   size_t bytes =
       padded(rowCount(x), state->layer.inFeatures, dtypeSize(x.type));
-  if (state->device && !driver::isDeviceAddress(*state->device, x.data))
-    return bytes + padded(rowCount(x), state->layer.outFeatures, 2);
+  if (state->device) {
+    Result<bool> there = driver::isDeviceAddress(*state->device, x.data);
+    if (there.ok() && !*there)
+      return bytes + padded(rowCount(x), state->layer.outFeatures, 2);
+  }
   return dense ? 0 : bytes;
 }
 
@@ -261,10 +264,14 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
     return Status();
   const driver::Device *device = state->device;
   if (device) {
-    bool xThere = driver::isDeviceAddress(*device, x.data);
-    bool yThere = driver::isDeviceAddress(*device, y.data);
-    if (!xThere || !yThere)
-      return state->forwardFromHost(x, y, rows, xThere, yThere, stream,
+    Result<bool> xThere = driver::isDeviceAddress(*device, x.data);
+    if (!xThere.ok())
+      return xThere.status().withContext("x");
+    Result<bool> yThere = driver::isDeviceAddress(*device, y.data);
+    if (!yThere.ok())
+      return yThere.status().withContext("y");
+    if (!*xThere || !*yThere)
+      return state->forwardFromHost(x, y, rows, *xThere, *yThere, stream,
                                     workspace, workspaceSize(rows));
   }
   size_t needed = x.stride(x.shape.size() - 1) == 1

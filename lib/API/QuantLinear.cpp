@@ -102,8 +102,8 @@ Status QuantLinear::State::configure(const QuantLinearOptions &options) {
   llvm::StringRef number = name;
   int ordinal = 0;
   bool any = name == "auto";
-  if (!any &&
-      (!number.consume_front("cuda:") || number.getAsInteger(10, ordinal)))
+  if (!any && (!number.consume_front("cuda:") ||
+               number.getAsInteger(10, ordinal) || ordinal < 0))
     return Status(ErrorCode::InvalidArgument,
                   "there is no device '" + name +
                       "'; devices are auto, cpu and cuda:0, cuda:1, ...");

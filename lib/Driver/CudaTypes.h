@@ -37,7 +37,8 @@ using CuEvent = struct CuEventHandle *;
 /// legacy default stream, which synchronises with the blocking streams.
 using CuStream = void *;
 
-/// What every entry point returns; the values that nibble tells apart.
+/// What every entry point returns; the values that nibble or its tests tell
+/// apart.
 enum CuResult : int {
   CuSuccess = 0,
   CuErrorInvalidValue = 1,
@@ -51,7 +52,6 @@ enum CuResult : int {
   CuErrorUnsupportedPtxVersion = 222,
   CuErrorJitCompilationDisabled = 223,
   CuErrorNotFound = 500,
-  CuErrorNotReady = 600,
 };
 
 /// Device properties that nibble asks for.
@@ -74,19 +74,15 @@ enum CuDeviceAttribute : int {
 
 /// Kernel properties that nibble reads or sets.
 enum CuFunctionAttribute : int {
-  CuFunctionMaxThreadsPerBlock = 0,
-  CuFunctionSharedSizeBytes = 1,
   CuFunctionLocalSizeBytes = 3,
   CuFunctionNumRegs = 4,
-  CuFunctionPtxVersion = 5,
-  CuFunctionBinaryVersion = 6,
   CuFunctionMaxDynamicSharedSizeBytes = 8,
-  CuFunctionNonPortableClusterSizeAllowed = 14,
 };
 
 /// What is asked of an address.
 enum CuPointerAttribute : int {
   CuPointerMemoryType = 2,
+  CuPointerIsManaged = 8,
   CuPointerDeviceOrdinal = 9,
 };
 
@@ -98,29 +94,19 @@ enum CuMemoryType : unsigned {
 
 /// Options of the PTX compiler; each value travels in a void *.
 enum CuJitOption : int {
-  CuJitInfoLogBuffer = 3,
-  CuJitInfoLogBufferSizeBytes = 4,
   CuJitErrorLogBuffer = 5,
   CuJitErrorLogBufferSizeBytes = 6,
-  CuJitLogVerbose = 12,
 };
 
 /// What cuLinkAddData is given.
-enum CuJitInputType : int { CuJitInputCubin = 0, CuJitInputPtx = 1 };
+enum CuJitInputType : int { CuJitInputPtx = 1 };
 
 enum CuStreamFlags : unsigned {
-  CuStreamDefault = 0,
   /// Does not synchronise with the legacy default stream.
   CuStreamNonBlocking = 1,
 };
 
-enum CuEventFlags : unsigned { CuEventDefault = 0, CuEventDisableTiming = 2 };
-
-enum CuCaptureStatus : int {
-  CuCaptureNone = 0,
-  CuCaptureActive = 1,
-  CuCaptureInvalidated = 2,
-};
+enum CuEventFlags : unsigned { CuEventDefault = 0 };
 
 enum CuCaptureMode : int {
   CuCaptureGlobal = 0,
@@ -129,16 +115,12 @@ enum CuCaptureMode : int {
 };
 
 enum CuLaunchAttributeId : int {
-  CuLaunchClusterDimension = 4,
   CuLaunchProgrammaticStreamSerialization = 6,
 };
 
 /// The value of a launch attribute: 64 bytes, read as its id says.
 union CuLaunchAttributeValue {
-  char bytes[64];
-  struct {
-    unsigned x, y, z;
-  } clusterDim;
+  alignas(8) char bytes[64];
   int programmaticStreamSerializationAllowed;
 };
 
@@ -156,6 +138,11 @@ struct CuLaunchConfig {
   CuLaunchAttribute *attributes;
   unsigned attributeCount;
 };
+
+/// cuGetProcAddress as drivers from 11.3 on export it. The newer form, _v2,
+/// adds an output that we do not need: a null entry already says "absent".
+using CuGetProcAddress = CuResult (*)(const char *name, void **entry,
+                                      int version, std::uint64_t flags);
 
 } // namespace nibble::driver
 

@@ -74,16 +74,6 @@ Device::~Device() {
     api().cuDevicePrimaryCtxRelease(handle);
 }
 
-Result<MemoryInfo> Device::memoryInfo() const {
-  ContextGuard guard(*this);
-  if (!guard.status().ok())
-    return guard.status();
-  MemoryInfo info;
-  NIBBLE_CUDA_TRY(owner, cuMemGetInfo, (&info.freeBytes, &info.totalBytes),
-                  "device=" + std::to_string(number));
-  return info;
-}
-
 ContextGuard::ContextGuard(const Device &device) : device(device) {
   CuContext current = nullptr;
   if (device.api().cuCtxGetCurrent(&current) == CuSuccess &&

@@ -52,12 +52,6 @@ struct DeviceProperties {
   int memoryBusBits = 0;
 };
 
-/// Memory of a device at one moment, in bytes.
-struct MemoryInfo {
-  std::size_t freeBytes = 0;
-  std::size_t totalBytes = 0;
-};
-
 /// One GPU. Owned by its Driver; holds a reference to the device's primary
 /// context until the Driver goes. Every member may be called from any thread.
 class Device {
@@ -75,9 +69,6 @@ public:
   const CudaApi &api() const { return owner.api(); }
   /// The primary context; the Device owns one reference to it.
   CuContext context() const { return primary; }
-
-  /// Free and total memory now.
-  Result<MemoryInfo> memoryInfo() const;
 
 private:
   explicit Device(Driver &driver) : owner(driver) {}

@@ -25,11 +25,6 @@ std::string formatCudaVersion(int version) {
 
 namespace {
 
-/// cuGetProcAddress as drivers from 11.3 on export it. The newer form, _v2,
-/// adds an output that we do not need: a null entry already says "absent".
-using GetProcAddress = CuResult (*)(const char *name, void **entry, int version,
-                                    std::uint64_t flags);
-
 template <typename FunctionT>
 void findExport(void *library, const char *name, FunctionT &out) {
   out = reinterpret_cast<FunctionT>(dlsym(library, name));
@@ -96,7 +91,7 @@ Status Driver::resolve(void *library) {
                 "; nibble needs " + formatCudaVersion(minimumDriverVersion) +
                 " or newer (driver branch 520)"};
 
-  GetProcAddress getProcAddress = nullptr;
+  CuGetProcAddress getProcAddress = nullptr;
   findExport(library, "cuGetProcAddress", getProcAddress);
   if (!getProcAddress)
     return {ErrorCode::Unsupported,
@@ -118,9 +113,6 @@ Status Driver::resolve(void *library) {
             "the CUDA driver (CUDA " + formatCudaVersion(driverVersion) +      \
                 ") lacks the entry point " #name " of CUDA " +                 \
                 formatCudaVersion(version)};
-#define NIBBLE_CUDA_OPTIONAL(name, version, parameters)                        \
-  if (driverVersion >= (version))                                              \
-    find(#name, version, entries.name);
 #include "Driver/Symbols.def"
 
   CuResult (*init)(unsigned) = nullptr;

@@ -32,12 +32,9 @@ class Device;
 /// driver refuses that kernel when it is loaded, and says so.)
 inline constexpr int minimumDriverVersion = 11080;
 
-/// The driver's entry points, each resolved when the driver is loaded. An
-/// optional one is null on a driver that is older than it.
+/// The driver's entry points, each resolved when the driver is loaded.
 struct CudaApi {
 #define NIBBLE_CUDA_SYMBOL(name, version, parameters)                          \
-  CuResult(*name) parameters;
-#define NIBBLE_CUDA_OPTIONAL(name, version, parameters)                        \
   CuResult(*name) parameters;
 #include "Driver/Symbols.def"
   CuResult (*cuGetErrorName)(CuResult error, const char **text);
@@ -111,7 +108,7 @@ private:
   std::vector<std::unique_ptr<Device>> devices;
 };
 
-/// `120` as `12.0`: the way versions are written in messages.
+/// `12000` as `12.0`: the way versions are written in messages.
 std::string formatCudaVersion(int version);
 
 } // namespace nibble::driver

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Driver/Memory.h"
+#include "Driver/Stream.h"
 #include <algorithm>
 #include <utility>
 
@@ -50,24 +51,28 @@ Result<DeviceBuffer> DeviceBuffer::copyOf(const Device &device,
   Result<DeviceBuffer> buffer = allocate(device, bytes);
   if (!buffer.ok())
     return buffer;
-  if (Status status =
-          copyToDevice(device, buffer->address(), from, bytes, nullptr);
-      !status.ok())
+  Status status = copyToDevice(device, buffer->address(), from, bytes, nullptr);
+  if (status.ok())
+    status = synchronize(device, nullptr);
+  if (!status.ok())
     return status;
-  ContextGuard guard(device);
-  NIBBLE_CUDA_TRY(device.driver(), cuStreamSynchronize, (nullptr), "stream=0");
   return buffer;
 }
 
 Result<DeviceBuffer> DeviceBuffer::duplicate() const {
+  if (!device)
+    return DeviceBuffer();
   Result<DeviceBuffer> buffer = allocate(*device, length);
   if (!buffer.ok() || length == 0)
     return buffer;
   ContextGuard guard(*device);
+  if (!guard.status().ok())
+    return guard.status();
   NIBBLE_CUDA_TRY(device->driver(), cuMemcpyDtoDAsync,
                   (buffer->address(), place, length, nullptr),
                   "bytes=" + std::to_string(length));
-  NIBBLE_CUDA_TRY(device->driver(), cuStreamSynchronize, (nullptr), "stream=0");
+  if (Status status = synchronize(*device, nullptr); !status.ok())
+    return status;
   return buffer;
 }
 
@@ -95,13 +100,28 @@ Status driver::copyToHost(const Device &device, void *to, CuDevicePtr from,
   return {};
 }
 
-bool driver::isDeviceAddress(const Device &device, const void *address) {
+Result<bool> driver::isDeviceAddress(const Device &device,
+                                     const void *address) {
   ContextGuard guard(device);
+  if (!guard.status().ok())
+    return guard.status();
   CuMemoryType type{};
-  // An address that the driver does not know is the host's own memory.
-  return guard.status().ok() &&
-         device.api().cuPointerGetAttribute(
-             &type, CuPointerMemoryType,
-             reinterpret_cast<CuDevicePtr>(address)) == CuSuccess &&
-         (type == CuMemoryHost || type == CuMemoryDevice);
+  int ordinal = 0;
+  unsigned managed = 0;
+  CuPointerAttribute attributes[] = {
+      CuPointerMemoryType, CuPointerDeviceOrdinal, CuPointerIsManaged};
+  void *values[] = {&type, &ordinal, &managed};
+  NIBBLE_CUDA_TRY(
+      device.driver(), cuPointerGetAttributes,
+      (3, attributes, values, reinterpret_cast<CuDevicePtr>(address)),
+      "device=" + std::to_string(device.ordinal()));
+  // An address that the driver does not know is the host's own memory, and
+  // values stay 0.
+  if (type != CuMemoryHost && type != CuMemoryDevice)
+    return false;
+  if (type == CuMemoryDevice && !managed && ordinal != device.ordinal())
+    return Status(ErrorCode::InvalidArgument,
+                  "memory of CUDA device " + std::to_string(ordinal) +
+                      " is used on device " + std::to_string(device.ordinal()));
+  return true;
 }

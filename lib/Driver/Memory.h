@@ -28,7 +28,8 @@ public:
   static Result<DeviceBuffer> copyOf(const Device &device, const void *from,
                                      size_t bytes);
 
-  /// Other memory with the same content; returns when it is there.
+  /// Other memory with the same content; returns when it is there. None of
+  /// none.
   Result<DeviceBuffer> duplicate() const;
 
   /// 0 if there is no memory.
@@ -48,9 +49,10 @@ Status copyToDevice(const Device &device, CuDevicePtr to, const void *from,
 Status copyToHost(const Device &device, void *to, CuDevicePtr from,
                   size_t bytes, CuStream stream);
 
-/// True if `address` is memory that this device's kernels can use: its own, or
-/// page-locked host memory.
-bool isDeviceAddress(const Device &device, const void *address);
+/// True if `address` is memory that this device's kernels can use: its own,
+/// managed, or page-locked host memory. False if it is other host memory.
+/// \returns InvalidArgument if it is another device's.
+Result<bool> isDeviceAddress(const Device &device, const void *address);
 
 } // namespace nibble::driver
 

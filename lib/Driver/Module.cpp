@@ -14,7 +14,8 @@ using namespace nibble;
 using namespace nibble::driver;
 
 namespace {
-/// A linker invocation of the driver, and what it said.
+/// A linker invocation of the driver, and what it said. The driver may write
+/// to the values of the options until the linker is destroyed.
 struct Linker {
   explicit Linker(const Device &device) : device(device) {}
   ~Linker() {
@@ -34,6 +35,8 @@ struct Linker {
   const Device &device;
   CuLinkState state = nullptr;
   std::string log = std::string(8192, '\0');
+  CuJitOption options[2] = {CuJitErrorLogBuffer, CuJitErrorLogBufferSizeBytes};
+  void *values[2] = {log.data(), reinterpret_cast<void *>(log.size() - 1)};
 };
 } // namespace
 
@@ -45,12 +48,9 @@ Result<std::string> nibble::driver::assemble(const Device &device,
     return guard.status();
   RelaxedCaptureGuard relaxed(device);
   Linker linker(device);
-  // Read until the link is complete.
-  CuJitOption options[] = {CuJitErrorLogBuffer, CuJitErrorLogBufferSizeBytes};
-  void *values[] = {linker.log.data(),
-                    reinterpret_cast<void *>(linker.log.size() - 1)};
   const CudaApi &api = device.api();
-  if (CuResult result = api.cuLinkCreate(2, options, values, &linker.state))
+  if (CuResult result =
+          api.cuLinkCreate(2, linker.options, linker.values, &linker.state))
     return linker.error(result, "cuLinkCreate", name);
   if (CuResult result = api.cuLinkAddData(
           linker.state, CuJitInputPtx, const_cast<char *>(ptx.c_str()),
@@ -114,7 +114,7 @@ Status Module::launch(int64_t blocks, int threads, void **arguments,
                       CuStream stream, bool overlap) const {
   if (blocks == 0)
     return {};
-  if (blocks > INT_MAX)
+  if (blocks < 0 || blocks > INT_MAX)
     return Status(ErrorCode::InvalidArgument,
                   "a launch of " + std::to_string(blocks) +
                       " blocks; a device takes " + std::to_string(INT_MAX));

@@ -16,8 +16,8 @@ namespace nibble::driver {
 
 /// PTX to a cubin for `device`, by the driver's linker: several threads link
 /// side by side, where those that load PTX as a module wait for one another
-/// (docs/driver.md). CompileError with the driver's log if it does not take
-/// the PTX of kernel `name`.
+/// (docs/measurements.md). CompileError with the driver's log if it does not
+/// take the PTX of kernel `name`.
 Result<std::string> assemble(const Device &device, const std::string &ptx,
                              const std::string &name);
 

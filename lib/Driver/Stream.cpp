@@ -12,13 +12,18 @@
 using namespace nibble;
 using namespace nibble::driver;
 
+/// What messages say of a call whose arguments are handles.
+static std::string text(const Device &device) {
+  return "device=" + std::to_string(device.ordinal());
+}
+
 Result<std::unique_ptr<Stream>> Stream::create(const Device &device) {
   ContextGuard guard(device);
   if (!guard.status().ok())
     return guard.status();
   std::unique_ptr<Stream> result(new Stream(device));
   NIBBLE_CUDA_TRY(device.driver(), cuStreamCreate,
-                  (&result->stream, CuStreamNonBlocking), "flags=1");
+                  (&result->stream, CuStreamNonBlocking), text(device));
   return result;
 }
 
@@ -36,7 +41,7 @@ Status driver::synchronize(const Device &device, CuStream stream) {
   ContextGuard guard(device);
   if (!guard.status().ok())
     return guard.status();
-  NIBBLE_CUDA_TRY(device.driver(), cuStreamSynchronize, (stream), "");
+  NIBBLE_CUDA_TRY(device.driver(), cuStreamSynchronize, (stream), text(device));
   return {};
 }
 
@@ -48,10 +53,12 @@ Graph::capture(const Device &device, const Stream &stream,
     return guard.status();
   std::unique_ptr<Graph> result(new Graph(device));
   const Driver &driver = device.driver();
-  NIBBLE_CUDA_TRY(driver, cuEventCreate, (&result->begin, CuEventDefault), "");
-  NIBBLE_CUDA_TRY(driver, cuEventCreate, (&result->end, CuEventDefault), "");
+  NIBBLE_CUDA_TRY(driver, cuEventCreate, (&result->begin, CuEventDefault),
+                  text(device));
+  NIBBLE_CUDA_TRY(driver, cuEventCreate, (&result->end, CuEventDefault),
+                  text(device));
   NIBBLE_CUDA_TRY(driver, cuStreamBeginCapture,
-                  (stream.handle(), CuCaptureThreadLocal), "");
+                  (stream.handle(), CuCaptureThreadLocal), text(device));
   Status worked = work();
   CuGraph graph = nullptr;
   CuResult ended = device.api().cuStreamEndCapture(stream.handle(), &graph);
@@ -61,12 +68,12 @@ Graph::capture(const Device &device, const Stream &stream,
     return worked;
   }
   if (ended != CuSuccess)
-    return driver.error(ended, "cuStreamEndCapture", "");
+    return driver.error(ended, "cuStreamEndCapture", text(device));
   CuResult made =
       device.api().cuGraphInstantiateWithFlags(&result->executable, graph, 0);
   device.api().cuGraphDestroy(graph);
   if (made != CuSuccess)
-    return driver.error(made, "cuGraphInstantiateWithFlags", "");
+    return driver.error(made, "cuGraphInstantiateWithFlags", text(device));
   return result;
 }
 
@@ -86,11 +93,14 @@ Result<double> Graph::time(const Stream &stream) const {
   if (!guard.status().ok())
     return guard.status();
   const Driver &driver = device.driver();
-  NIBBLE_CUDA_TRY(driver, cuEventRecord, (begin, stream.handle()), "");
-  NIBBLE_CUDA_TRY(driver, cuGraphLaunch, (executable, stream.handle()), "");
-  NIBBLE_CUDA_TRY(driver, cuEventRecord, (end, stream.handle()), "");
-  NIBBLE_CUDA_TRY(driver, cuEventSynchronize, (end), "");
+  NIBBLE_CUDA_TRY(driver, cuEventRecord, (begin, stream.handle()),
+                  text(device));
+  NIBBLE_CUDA_TRY(driver, cuGraphLaunch, (executable, stream.handle()),
+                  text(device));
+  NIBBLE_CUDA_TRY(driver, cuEventRecord, (end, stream.handle()), text(device));
+  NIBBLE_CUDA_TRY(driver, cuEventSynchronize, (end), text(device));
   float milliseconds = 0;
-  NIBBLE_CUDA_TRY(driver, cuEventElapsedTime, (&milliseconds, begin, end), "");
+  NIBBLE_CUDA_TRY(driver, cuEventElapsedTime, (&milliseconds, begin, end),
+                  text(device));
   return static_cast<double>(milliseconds) * 1e3;
 }

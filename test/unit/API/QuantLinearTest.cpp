@@ -213,9 +213,14 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
   f.model.gIdx[5] = -1;
   EXPECT_REFUSED(create([](auto &) {}), InvalidArgument, "g_idx[5] is -1");
   QuantLinearOptions options;
-  options.device = "tpu";
-  EXPECT_REFUSED(QuantLinear::empty(4, 32, 64, 48, true, options).status(),
-                 InvalidArgument, "there is no device 'tpu'");
+  for (const char *name : {"", "gpu", "CPU", "cuda", "cuda:", "cuda:x",
+                           "cuda:1x", "cuda:-1", "cuda:99999999999"}) {
+    options.device = name;
+    EXPECT_REFUSED(QuantLinear::empty(4, 32, 64, 48, true, options).status(),
+                   InvalidArgument,
+                   "there is no device '" + std::string(name) +
+                       "'; devices are auto, cpu and cuda:0, cuda:1, ...");
+  }
   EXPECT_REFUSED(QuantLinear::empty(4, 32, 60, 48, true).status(),
                  InvalidArgument, "infeatures is 60");
   EXPECT_REFUSED(QuantLinear::empty(4, 32, 64, 0, true).status(),

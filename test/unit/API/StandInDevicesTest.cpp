@@ -1,0 +1,183 @@
+//===- StandInDevicesTest.cpp - Layers on a stand-in's devices ------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What layers do with the driver, apart from results:
+// test/lit/Tools/devices.test runs this with the stand-in that works in the
+// place of the process's driver (test/unit/Driver/StandIn.h), where kernels do
+// nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#include "../Driver/StandIn.h"
+#include "Driver/Memory.h"
+#include "Refused.h"
+#include "TestLayer.h"
+#include <dlfcn.h>
+
+using namespace nibble;
+using namespace nibble::test;
+using driver::CuContext;
+using driver::DeviceBuffer;
+
+namespace {
+
+constexpr int64_t K = 128, N = 64, rows = 3;
+
+class StandInDevices : public testing::Test {
+protected:
+  void SetUp() override {
+    Result<driver::Driver *> loaded = driver::Driver::get();
+    ASSERT_TRUE(loaded.ok()) << loaded.status().message();
+    driver = *loaded;
+    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    auto find = reinterpret_cast<StandInFunction>(dlsym(library, standInName));
+    ASSERT_NE(find, nullptr) << "the driver is no stand-in";
+    state = find();
+    state->failing = EntryCount;
+  }
+
+  void TearDown() override {
+    // Kernels stay loaded, and devices open, as long as the process lives.
+    for (Holding kind : {Memory, Links, Streams, Events, Graphs, Executables})
+      EXPECT_TRUE(state->held[kind].empty()) << kind;
+    EXPECT_EQ(state->misuses, 0) << state->misuse;
+  }
+
+  Result<QuantLinear> layerOn(const std::string &device, int bits = 4) {
+    QuantLinearOptions options;
+    options.device = device;
+    model::Layer layer = randomLayer(random, bits, 32, K, N, Groups::None,
+                                     /*bias=*/true);
+    return QuantLinear::create(arraysOf(layer, false), options);
+  }
+
+  const driver::Device &device(int ordinal) {
+    return **driver->device(ordinal);
+  }
+
+  DeviceBuffer memoryOn(int ordinal) {
+    return std::move(*DeviceBuffer::allocate(device(ordinal), rows * K * 2));
+  }
+
+  static Status forward(const QuantLinear &layer, const DeviceBuffer &x,
+                        const DeviceBuffer &y) {
+    auto view = [](const DeviceBuffer &buffer, int64_t columns) {
+      return TensorView::dense(reinterpret_cast<void *>(buffer.address()),
+                               DType::F16, {rows, columns});
+    };
+    return layer.forward(view(x, K), view(y, N));
+  }
+
+  std::mt19937 random{std::random_device{}()};
+  driver::Driver *driver = nullptr;
+  StandIn *state = nullptr;
+};
+
+TEST_F(StandInDevices, LayersStayOnTheirs) {
+  for (int ordinal : {0, 1}) {
+    std::string name = "cuda:" + std::to_string(ordinal);
+    Result<QuantLinear> layer = layerOn(name);
+    ASSERT_TRUE(layer.ok()) << layer.status().message();
+    EXPECT_EQ(layer->device(), name);
+    DeviceBuffer x = memoryOn(ordinal), y = memoryOn(ordinal);
+    EXPECT_GE(state->held[Memory].size(), 7u);
+    for (const auto &[address, context] : state->held[Memory])
+      EXPECT_EQ(context, device(ordinal).context());
+    Status status = forward(*layer, x, y);
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(state->calls[Entry_cuLaunchKernelEx].context,
+              device(ordinal).context());
+    EXPECT_EQ(state->launch.stream, nullptr);
+
+    // Memory of the other device is refused before anything is launched.
+    int launches = state->calls[Entry_cuLaunchKernelEx].count;
+    DeviceBuffer foreign = memoryOn(1 - ordinal);
+    std::string text = "memory of CUDA device " + std::to_string(1 - ordinal) +
+                       " is used on device " + std::to_string(ordinal);
+    EXPECT_REFUSED(forward(*layer, foreign, y), InvalidArgument, "x: " + text);
+    EXPECT_REFUSED(forward(*layer, x, foreign), InvalidArgument, "y: " + text);
+    EXPECT_EQ(state->calls[Entry_cuLaunchKernelEx].count, launches);
+  }
+  Result<QuantLinear> layer = layerOn("auto");
+  ASSERT_TRUE(layer.ok()) << layer.status().message();
+  EXPECT_EQ(layer->device(), "cuda:0");
+}
+
+TEST_F(StandInDevices, HostMemoryNeedsAWorkspaceThere) {
+  Result<QuantLinear> layer = layerOn("cuda:1");
+  ASSERT_TRUE(layer.ok());
+  std::vector<uint16_t> x(rows * K), y(rows * N);
+  auto call = [&] {
+    return layer->forward(TensorView::dense(x.data(), DType::F16, {rows, K}),
+                          TensorView::dense(y.data(), DType::F16, {rows, N}));
+  };
+  EXPECT_REFUSED(call(), InvalidArgument, "workspace has 0 bytes");
+  ASSERT_TRUE(layer->reserveWorkspace(rows).ok());
+  int allocations = state->calls[Entry_cuMemAlloc].count;
+  Status status = call();
+  EXPECT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(state->calls[Entry_cuMemAlloc].count, allocations);
+}
+
+TEST_F(StandInDevices, TheHostsContextStaysCurrent) {
+  char host;
+  auto context = reinterpret_cast<CuContext>(&host);
+  const driver::CudaApi &api = driver->api();
+  CuContext current = nullptr;
+  api.cuCtxPushCurrent(context);
+  auto stays = [&] {
+    api.cuCtxGetCurrent(&current);
+    return current == context;
+  };
+  {
+    Result<QuantLinear> layer = layerOn("cuda:1", 8);
+    EXPECT_TRUE(stays());
+    ASSERT_TRUE(layer.ok());
+    DeviceBuffer x = memoryOn(1), y = memoryOn(1);
+    EXPECT_TRUE(forward(*layer, x, y).ok());
+    EXPECT_TRUE(stays());
+    state->failing = Entry_cuLaunchKernelEx;
+    state->failure = driver::CuErrorInvalidValue;
+    EXPECT_REFUSED(forward(*layer, x, y), DeviceError, "cuLaunchKernelEx(");
+    EXPECT_TRUE(stays());
+  }
+  EXPECT_TRUE(stays());
+  api.cuCtxPopCurrent(&current);
+  api.cuCtxGetCurrent(&current);
+  EXPECT_EQ(current, nullptr);
+}
+
+/// A layer that cannot be made leaves nothing on the device (TearDown), and the
+/// same one can be made when the driver is well again.
+TEST_F(StandInDevices, WhatFailsLeavesNothing) {
+  for (auto [entry, call] :
+       {std::pair(Entry_cuMemAlloc, "cuMemAlloc(bytes="),
+        std::pair(Entry_cuMemcpyHtoDAsync, "cuMemcpyHtoDAsync(bytes="),
+        std::pair(Entry_cuStreamSynchronize, "cuStreamSynchronize(device=0)"),
+        std::pair(Entry_cuLinkCreate, "cuLinkCreate(kernel="),
+        std::pair(Entry_cuLinkAddData, "cuLinkAddData(kernel="),
+        std::pair(Entry_cuLinkComplete, "cuLinkComplete(kernel="),
+        std::pair(Entry_cuModuleLoadDataEx, "cuModuleLoadDataEx(kernel="),
+        std::pair(Entry_cuModuleGetFunction, "cuModuleGetFunction(name="),
+        std::pair(Entry_cuLaunchKernelEx, "cuLaunchKernelEx(blocks=")}) {
+    state->failing = entry;
+    state->failure = driver::CuErrorInvalidValue;
+    // 2 bits: no other test has loaded the kernel that packs them.
+    EXPECT_REFUSED(layerOn("cuda:0", 2).status(), DeviceError, call);
+    EXPECT_TRUE(state->held[Memory].empty()) << call;
+    EXPECT_TRUE(state->held[Links].empty()) << call;
+  }
+  state->failing = EntryCount;
+  EXPECT_TRUE(layerOn("cuda:0", 2).ok());
+  // 2 MiB on a device of 1.
+  QuantLinearOptions options;
+  options.device = "cuda:0";
+  EXPECT_REFUSED(
+      QuantLinear::empty(4, 128, 2048, 2048, false, options).status(),
+      OutOfMemory,
+      "cuMemAlloc(bytes=2097152) failed: CUDA_ERROR_OUT_OF_MEMORY (2)");
+}
+
+} // namespace
