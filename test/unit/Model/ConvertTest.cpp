@@ -9,11 +9,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/Convert.h"
-#include "Model/Pack.h"
+#include "../API/TestLayer.h"
 #include "Model/TensorWriter.h"
 #include "Support/Files.h"
 #include "TestTensors.h"
-#include <random>
 
 using namespace nibble;
 using namespace nibble::model;
@@ -22,14 +21,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Layer randomLayer(int bits, int64_t groupSize, int64_t K, int64_t N) {
+/// A layer of K rows whose scales fp16 does not hold.
+Layer wideLayer(int bits, int64_t groupSize, int64_t K) {
   static std::mt19937 random(std::random_device{}());
-  Layer layer = *emptyLayer(bits, groupSize, K, N, true);
-  for (auto *words : {&layer.qweight, &layer.qzeros})
-    for (int32_t &word : *words)
-      word = static_cast<int32_t>(random());
-  layer.setScales(std::vector<float>(layer.groups * N, 0.1f));
-  return layer;
+  return randomLayer(random, bits, groupSize, K, 32, Groups::InOrder,
+                     /*bias=*/true, DType::F32);
 }
 
 std::vector<std::string> entriesOf(const fs::path &folder) {
@@ -42,11 +38,11 @@ std::vector<std::string> entriesOf(const fs::path &folder) {
 
 struct Source : TestFolder {
   std::map<std::string, Layer> layers = {
-      {"a.0", randomLayer(4, 16, 64, 32)},
-      {"a.1", randomLayer(4, 16, 64, 32)},
-      {"a.2", randomLayer(4, -1, 64, 32)},
-      {"a.3", randomLayer(8, 16, 64, 32)},
-      {"a.4", randomLayer(4, -1, 16, 32)}}; // one group of 16 rows
+      {"a.0", wideLayer(4, 16, 64)},
+      {"a.1", wideLayer(4, 16, 64)},
+      {"a.2", wideLayer(4, -1, 64)},
+      {"a.3", wideLayer(8, 16, 64)},
+      {"a.4", wideLayer(4, -1, 16)}}; // one group of 16 rows
   std::string settings =
       R"({"bits": 4, "group_size": 16, "checkpoint_format": "gptq_v2",
           "dynamic": {"a\\.2": {"group_size": -1}, "a\\.3": {"bits": 8},
@@ -85,7 +81,7 @@ TEST(Convert, KeepsLayersAndTheirSettings) {
   EXPECT_EQ(done->layers, 5u);
   EXPECT_EQ(done->tensors, 27u);
   EXPECT_EQ(done->files, 1u);
-  EXPECT_EQ(done->wideScales, 5u); // 0.1 is no fp16
+  EXPECT_EQ(done->wideScales, 5u);
   EXPECT_EQ(seen.size(), 5u);
   EXPECT_EQ(entriesOf(out), (std::vector<std::string>{"model.safetensors",
                                                       "quantize_config.json"}));
