@@ -19,7 +19,8 @@
 //   codes of a unit  16   32    8    4
 //   words of a unit   1    3    1    1
 //
-// This is the layout of GPTQ checkpoints, and the only one that kernels know.
+// This is the layout of GPTQ checkpoints, and what calls take and give. On a
+// GPU a layer has a copy in another order too (docs/architecture.md, Layouts).
 //
 //===----------------------------------------------------------------------===//
 

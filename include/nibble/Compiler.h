@@ -59,7 +59,7 @@ struct CompiledKernel {
   std::string config;
   /// The schedule taken.
   std::string schedule;
-  /// Why auto did not take mma; empty if it did.
+  /// Why auto took simt and not mma; else empty.
   std::string mmaRefused;
   KernelInterface interface;
   /// Threads of a program on a GPU.

@@ -7,10 +7,10 @@
 // and called on the caller's arrays:
 //
 //   CompileRequest request;
-//   request.text = ...;                              // MLIR in the dialect
+//   request.text = ...; // MLIR in the dialect, here test/kernels/repack.mlir
 //   request.config = "BITS=4 BLOCK_K=64 BLOCK_N=64";
 //   Result<JitKernel> kernel = JitKernel::create(request);
-//   Status status = kernel->run({{"qweight", ...}, {"w", ...}},
+//   Status status = kernel->run({{"from", ...}, {"to", ...}}, // TensorViews
 //                               {{"K", 4096}, {"N", 4096}});
 //
 //===----------------------------------------------------------------------===//

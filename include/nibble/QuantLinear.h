@@ -18,12 +18,13 @@
 // and summed in fp32; bias, kept in fp32, is added to the sum, which is rounded
 // once to the type of y. Scales that are infinite or not a number give such y.
 //
-//   Result<QuantLinear> layer = QuantLinear::load("model/",
-//   "layers.0.up_proj"); if (!layer.ok()) ...layer.status().message()... Status
-//   status = layer->forward(
-//       TensorView::dense(x, DType::F16, {batch, tokens, layer->inFeatures()}),
-//       TensorView::dense(y, DType::F16, {batch, tokens,
-//       layer->outFeatures()}));
+//   Result<QuantLinear> layer = QuantLinear::load("model/", "layers.0.up");
+//   if (!layer.ok())
+//     return fail(layer.status().message());
+//   int64_t K = layer->inFeatures(), N = layer->outFeatures();
+//   Status status =
+//       layer->forward(TensorView::dense(x, DType::F16, {batch, tokens, K}),
+//                      TensorView::dense(y, DType::F16, {batch, tokens, N}));
 //
 // A kernel is compiled when a layer first needs it, once for all layers of the
 // same kind, and kept on disk for later processes, as is what tune() measures

@@ -227,15 +227,8 @@ Result<QuantLinear>
 QuantLinear::loadFused(const std::string &folder,
                        const std::vector<std::string> &prefixes,
                        const QuantLinearOptions &options) {
-  std::optional<model::Format> format;
-  if (!options.format.empty()) {
-    Result<model::Format> named = model::parseFormat(options.format);
-    if (!named.ok())
-      return named.status();
-    format = *named;
-  }
   Result<model::Checkpoint> checkpoint =
-      model::Checkpoint::open(folder, format);
+      model::Checkpoint::open(folder, options.format);
   if (!checkpoint.ok())
     return checkpoint.status();
   std::vector<model::Layer> layers;

@@ -82,7 +82,7 @@ void Inspection::dump(std::string_view stage, std::string_view text) const {
   Status status =
       error ? Status(ErrorCode::IoError,
                      "cannot make '" + dumpFolder + "': " + error.message())
-            : installFile(path, text);
+            : writeFile(path, {text});
   if (status.ok())
     log(LogLevel::Info, "stage " + llvm::StringRef(stage) + " is in " + path);
   else

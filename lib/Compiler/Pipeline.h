@@ -22,7 +22,7 @@ namespace nibble {
 struct PipelineOptions {
   KernelConfig config;
   TargetSpec target;
-  /// auto, host, simt or mma.
+  /// auto, host, simt, mma or mma_packed.
   std::string schedule = "auto";
 };
 

@@ -115,7 +115,7 @@ void DiskCache::store(const std::string &key, const CacheEntry &entry) {
   Status status = error
                       ? Status(ErrorCode::IoError, "cannot make '" + folder +
                                                        "': " + error.message())
-                      : installFile(pathOf(key, entryEnding), bytes);
+                      : writeFile(pathOf(key, entryEnding), {bytes});
   if (!status.ok()) {
     if (writable.exchange(false))
       log(LogLevel::Warning,

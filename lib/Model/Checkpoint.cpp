@@ -29,6 +29,16 @@ Result<Checkpoint> Checkpoint::open(const std::string &folder,
   return result;
 }
 
+Result<Checkpoint> Checkpoint::open(const std::string &folder,
+                                    const std::string &formatName) {
+  if (formatName.empty())
+    return open(folder);
+  Result<Format> format = parseFormat(formatName);
+  if (!format.ok())
+    return format.status();
+  return open(folder, *format);
+}
+
 /// The part of a layer's tensors that has its codes.
 static const char *codesPart(Format format) {
   return format == Format::CompressedTensors ? "weight_packed" : "qweight";

@@ -23,6 +23,9 @@ public:
   /// is, and switches the check of that off.
   static Result<Checkpoint> open(const std::string &folder,
                                  std::optional<Format> format = {});
+  /// The same with the format's name, which is empty if it is not given.
+  static Result<Checkpoint> open(const std::string &folder,
+                                 const std::string &formatName);
 
   /// The prefixes of all quantized layers, in alphabetical order.
   std::vector<std::string> layerNames() const;

@@ -10,7 +10,6 @@
 #include "Support/Files.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/raw_ostream.h"
 #include <csignal>
 #include <fcntl.h>
 #include <pthread.h>
@@ -19,30 +18,6 @@
 
 using namespace nibble;
 using namespace llvm;
-
-Status nibble::writeFile(const std::string &path,
-                         ArrayRef<std::string_view> parts) {
-  auto failed = [&](const std::string &why) {
-    return Status(ErrorCode::IoError, "cannot write '" + path + "': " + why);
-  };
-  Expected<sys::fs::TempFile> file =
-      sys::fs::TempFile::create(path + ".tmp%%%%%%");
-  if (!file)
-    return failed(toString(file.takeError()));
-  raw_fd_ostream out(file->FD, /*shouldClose=*/false);
-  for (std::string_view part : parts)
-    out << part;
-  out.flush();
-  if (out.has_error()) {
-    std::string why = out.error().message();
-    out.clear_error();
-    consumeError(file->discard());
-    return failed(why);
-  }
-  if (Error error = file->keep(path))
-    return failed(toString(std::move(error)));
-  return Status();
-}
 
 namespace {
 /// Holds back the signal that ends a process when it writes beyond its limit of
@@ -66,27 +41,30 @@ private:
 };
 } // namespace
 
-/// Writes all of `bytes`, and waits until they are on the disk.
-static std::error_code writeThrough(int file, std::string_view bytes) {
+/// Writes all of `parts`, and waits until they are on the disk.
+static std::error_code writeThrough(int file,
+                                    ArrayRef<std::string_view> parts) {
   NoSizeSignal guard;
-  while (!bytes.empty()) {
-    ssize_t written = ::write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written < 0)
-      return errnoAsErrorCode();
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
+  for (std::string_view part : parts)
+    while (!part.empty()) {
+      ssize_t written = ::write(file, part.data(), part.size());
+      if (written < 0 && errno == EINTR)
+        continue;
+      if (written < 0)
+        return errnoAsErrorCode();
+      part.remove_prefix(static_cast<size_t>(written));
+    }
   return ::fsync(file) ? errnoAsErrorCode() : std::error_code();
 }
 
-Status nibble::installFile(const std::string &path, std::string_view bytes) {
+Status nibble::writeFile(const std::string &path,
+                         ArrayRef<std::string_view> parts) {
   int file = -1;
   SmallString<128> temporary;
   std::error_code error =
       sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%", file, temporary);
   if (!error) {
-    error = writeThrough(file, bytes);
+    error = writeThrough(file, parts);
     if (::close(file) && !error)
       error = errnoAsErrorCode();
     if (!error)
@@ -110,9 +88,8 @@ Result<NewFolder> NewFolder::create(const std::string &path) {
     own.pop_back();
   std::error_code error;
   if (sys::fs::exists(own) &&
-      !(sys::fs::is_directory(own) &&
-        sys::fs::directory_iterator(own, error) ==
-            sys::fs::directory_iterator()))
+      !(sys::fs::is_directory(own) && sys::fs::directory_iterator(own, error) ==
+                                          sys::fs::directory_iterator()))
     return Status(ErrorCode::InvalidArgument,
                   "'" + path +
                       "' exists and is no empty folder; nibble overwrites "

@@ -23,15 +23,12 @@
 
 namespace nibble {
 
-/// Writes `parts`, one behind the other, to file `path`: all or nothing.
+/// Writes `parts`, one behind the other, to file `path`: all or nothing, with
+/// the bytes on the disk before the name appears. Changes nothing of the
+/// process, such as its signal handlers, so that a writer that dies leaves
+/// `path`.tmp-... behind.
 Status writeFile(const std::string &path,
                  llvm::ArrayRef<std::string_view> parts);
-
-/// Writes file `path` from within any process: all or nothing, with the bytes
-/// on the disk before the name appears. Unlike writeFile it changes nothing of
-/// the process, such as its signal handlers, so that a writer that dies leaves
-/// `path`.tmp-... behind.
-Status installFile(const std::string &path, std::string_view bytes);
 
 /// A regular file that is open for reading. Links are followed (caches of
 /// models are made of them); a folder, pipe or device is refused.

@@ -43,10 +43,10 @@ static cl::opt<std::string>
            cl::init("host"), cl::value_desc("name"),
            cl::desc("sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a or host; "
                     "with --model several, separated by commas"));
-static cl::opt<std::string> schedule("schedule", cl::sub(tool::compileCommand),
-                                     cl::cat(tool::category), cl::init("auto"),
-                                     cl::value_desc("name"),
-                                     cl::desc("auto, host, simt or mma"));
+static cl::opt<std::string>
+    schedule("schedule", cl::sub(tool::compileCommand), cl::cat(tool::category),
+             cl::init("auto"), cl::value_desc("name"),
+             cl::desc("auto, host, simt, mma or mma_packed"));
 static cl::opt<std::string> stage(
     "emit", cl::sub(tool::compileCommand), cl::cat(tool::category),
     cl::value_desc("stage"),

@@ -39,7 +39,8 @@ Status tool::runConvert() {
   if (to != "gptq" && to != "gptq_v2")
     return Status(ErrorCode::InvalidArgument,
                   "--to is '" + to + "', expected gptq or gptq_v2");
-  Result<model::Checkpoint> checkpoint = openCheckpoint(input, formatName);
+  Result<model::Checkpoint> checkpoint =
+      model::Checkpoint::open(input, formatName);
   if (!checkpoint.ok())
     return checkpoint.status();
   Progress progress;

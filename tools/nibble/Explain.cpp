@@ -54,10 +54,10 @@ static cl::opt<std::string>
     config("config", cl::sub(explainCommand), cl::cat(category),
            cl::value_desc("words"),
            cl::desc("Words of a configuration instead of nibble's own choice"));
-static cl::opt<std::string> schedule("schedule", cl::sub(explainCommand),
-                                     cl::cat(category), cl::init("auto"),
-                                     cl::value_desc("name"),
-                                     cl::desc("auto, host, simt or mma"));
+static cl::opt<std::string>
+    schedule("schedule", cl::sub(explainCommand), cl::cat(category),
+             cl::init("auto"), cl::value_desc("name"),
+             cl::desc("auto, host, simt, mma or mma_packed"));
 
 /// What one call is about.
 namespace {

@@ -46,7 +46,8 @@ static std::string oddScales(const model::Layer &layer) {
 }
 
 Status tool::runInspect() {
-  Result<model::Checkpoint> checkpoint = openCheckpoint(folder, formatName);
+  Result<model::Checkpoint> checkpoint =
+      model::Checkpoint::open(folder, formatName);
   if (!checkpoint.ok())
     return checkpoint.status();
   Table table({{"layer", "layer", true},

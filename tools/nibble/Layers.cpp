@@ -38,16 +38,6 @@ Result<DType> tool::readType(const std::string &name) {
                 "--dtype is '" + name + "', expected f16, bf16 or f32");
 }
 
-Result<model::Checkpoint> tool::openCheckpoint(const std::string &folder,
-                                               const std::string &format) {
-  if (format.empty())
-    return model::Checkpoint::open(folder);
-  Result<model::Format> named = model::parseFormat(format);
-  if (!named.ok())
-    return named.status();
-  return model::Checkpoint::open(folder, *named);
-}
-
 Result<std::vector<std::string>>
 tool::chooseLayers(const model::Checkpoint &checkpoint,
                    const std::string &name) {

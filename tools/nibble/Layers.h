@@ -26,11 +26,6 @@ inline constexpr char formatHelp[] =
     "gptq, gptq_v2, awq or compressed-tensors, against what the checkpoint "
     "says it is";
 
-/// Opens the checkpoint in `folder`, of the format called `format` if that is
-/// not empty.
-Result<model::Checkpoint> openCheckpoint(const std::string &folder,
-                                         const std::string &format);
-
 /// The layers of a checkpoint to work on: `name`, or all if it is empty.
 Result<std::vector<std::string>>
 chooseLayers(const model::Checkpoint &checkpoint, const std::string &name);

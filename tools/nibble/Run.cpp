@@ -125,7 +125,7 @@ Status tool::runRun() {
   if (!type.ok())
     return type.status();
   Result<model::Checkpoint> checkpoint =
-      openCheckpoint(modelFolder, formatName);
+      model::Checkpoint::open(modelFolder, formatName);
   if (!checkpoint.ok())
     return checkpoint.status();
   Result<std::vector<std::string>> names = chooseLayers(*checkpoint, layerName);

@@ -10,6 +10,7 @@
 #include "Commands.h"
 #include "Support/Files.h"
 #include "Support/OutOfMemory.h"
+#include "llvm/Config/llvm-config.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace nibble;
@@ -47,6 +48,9 @@ int main(int argc, char **argv) {
   cl::HideUnrelatedOptions(tool::category);
   for (const Command &command : commands)
     cl::HideUnrelatedOptions(tool::category, command.options);
+  cl::SetVersionPrinter([](raw_ostream &out) {
+    out << "nibble " NIBBLE_VERSION ", LLVM " LLVM_VERSION_STRING "\n";
+  });
   cl::ParseCommandLineOptions(
       argc, argv,
       "nibble: kernels and linear layers of packed integer weights\n\n"

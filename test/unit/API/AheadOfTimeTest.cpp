@@ -21,8 +21,8 @@ namespace {
 std::vector<model::Layer> someLayers() {
   std::mt19937 random(std::random_device{}());
   std::vector<model::Layer> layers;
-  for (int bits : {2, 4, 8})
-    for (auto [K, N] : {std::pair(256, 4096), {160, 176}})
+  for (int bits : Codec::widths)
+    for (auto [K, N] : {std::pair(256, 4096), {160, bits == 3 ? 160 : 176}})
       for (Groups groups : {Groups::InOrder, Groups::Shuffled})
         for (bool bias : {false, true})
           layers.push_back(randomLayer(random, bits, 32, K, N, groups, bias));

@@ -11,20 +11,18 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../TestFolder.h"
 #include "ForwardCheck.h"
 #include "Model/Safetensors.h"
 #include "Support/Half.h"
 #include "Sweep.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <list>
 
 using namespace nibble;
 using namespace nibble::test;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -116,11 +114,9 @@ public:
                                           : floatToBfloat(each));
     add(name, type == DType::F16 ? "F16" : "BF16", std::move(shape), halves);
   }
-  Status write(const fs::path &folder, const std::string &settings) const {
-    fs::create_directories(folder);
-    std::ofstream(folder / "quantize_config.json") << settings;
-    return model::writeSafetensors((folder / "model.safetensors").string(),
-                                   tensors);
+  Status write(const TestFolder &folder, const std::string &settings) const {
+    folder.write("quantize_config.json", settings);
+    return model::writeSafetensors(folder / "model.safetensors", tensors);
   }
 
 private:
@@ -235,8 +231,7 @@ void nibble::test::formatSweep(int bits, const driver::Device *device,
   SCOPED_TRACE("NIBBLE_TEST_SEED=" + std::to_string(seed()));
   std::mt19937 random(seed() + bits);
   int64_t unit = Codec{bits}.unitCodes();
-  std::string pattern = testing::TempDir() + "/nibble-formats-XXXXXX";
-  fs::path folder = mkdtemp(pattern.data());
+  TestFolder folder;
   ForwardCheck checked(device, schedule);
   std::vector<Kind> kinds = {Kind::Gptq, Kind::GptqV2, Kind::Compressed};
   if (bits == 4)
@@ -273,7 +268,7 @@ void nibble::test::formatSweep(int bits, const driver::Device *device,
         ASSERT_TRUE(checkpoint.write(folder, settings).ok());
         for (const auto &[name, plain] : layers) {
           Result<QuantLinear> layer =
-              QuantLinear::load(folder.string(), name, checked.options());
+              QuantLinear::load(folder.path(), name, checked.options());
           ASSERT_TRUE(layer.ok()) << layer.status().message();
           Truth truth = truthOf(plain);
           for (DType type : {DType::F16, DType::BF16, DType::F32})
@@ -281,7 +276,6 @@ void nibble::test::formatSweep(int bits, const driver::Device *device,
               checked.check(*layer, truth, {M, type}, random);
         }
       }
-  fs::remove_all(folder);
   checked.report("formats of " + std::to_string(bits) + " bits");
   EXPECT_EQ(checked.cases(), bits == 4 ? 756 : 648);
 }

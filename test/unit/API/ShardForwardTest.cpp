@@ -7,14 +7,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../TestFolder.h"
 #include "Model/Safetensors.h"
 #include "Refused.h"
 #include "TestLayer.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 
 using namespace nibble;
@@ -178,7 +177,7 @@ TEST(Fuse, GivesTheLayersSideBySide) {
 }
 
 /// Writes `layers` as a checkpoint of 4 bits and groups of 32 rows.
-void write(const std::string &folder,
+void write(const TestFolder &folder,
            const std::map<std::string, model::Layer> &layers) {
   std::vector<model::TensorToWrite> tensors;
   auto add = [&](const std::string &name, const char *dtype,
@@ -196,9 +195,8 @@ void write(const std::string &folder,
     add(name + ".scales", "F16", {layer.groups, N}, layer.scales);
     add(name + ".g_idx", "I32", {K}, layer.gIdx);
   }
-  ASSERT_TRUE(model::writeSafetensors(folder + "/m.safetensors", tensors).ok());
-  std::ofstream(folder + "/quantize_config.json")
-      << R"({"bits": 4, "group_size": 32})";
+  ASSERT_TRUE(model::writeSafetensors(folder / "m.safetensors", tensors).ok());
+  folder.write("quantize_config.json", R"({"bits": 4, "group_size": 32})");
 }
 
 TEST(Fuse, LoadsLayersSideBySide) {
@@ -210,22 +208,23 @@ TEST(Fuse, LoadsLayersSideBySide) {
   v.gIdx = q.gIdx;
   model::Layer other = v;
   std::reverse(other.gIdx.begin(), other.gIdx.end());
-  std::string folder = testing::TempDir() + "/nibbleXXXXXX";
-  ASSERT_TRUE(mkdtemp(folder.data()));
-  write(folder, {{"a.q", q}, {"a.v", v}, {"a.other", other}});
-  Result<QuantLinear> fused = QuantLinear::loadFused(folder, {"a.q", "a.v"});
+  TestFolder files;
+  write(files, {{"a.q", q}, {"a.v", v}, {"a.other", other}});
+  Result<QuantLinear> fused =
+      QuantLinear::loadFused(files.path(), {"a.q", "a.v"});
   ASSERT_TRUE(fused.ok()) << fused.status().message();
   EXPECT_EQ(fused->outFeatures(), 88);
-  QuantLinear expected = *QuantLinear::fuse(
-      {*QuantLinear::load(folder, "a.q"), *QuantLinear::load(folder, "a.v")});
+  QuantLinear expected =
+      *QuantLinear::fuse({*QuantLinear::load(files.path(), "a.q"),
+                          *QuantLinear::load(files.path(), "a.v")});
   EXPECT_EQ(whole.run(*fused), whole.run(expected));
-  EXPECT_REFUSED(QuantLinear::loadFused(folder, {"a.q", "a.other"}).status(),
-                 InvalidArgument, "layer 1 to fuse has g_idx[");
-  EXPECT_REFUSED(QuantLinear::loadFused(folder, {"a.q", "a.k"}).status(),
+  EXPECT_REFUSED(
+      QuantLinear::loadFused(files.path(), {"a.q", "a.other"}).status(),
+      InvalidArgument, "layer 1 to fuse has g_idx[");
+  EXPECT_REFUSED(QuantLinear::loadFused(files.path(), {"a.q", "a.k"}).status(),
                  NotFound, "there is no layer 'a.k'");
-  EXPECT_REFUSED(QuantLinear::loadFused(folder, {}).status(), InvalidArgument,
-                 "there are no layers to fuse");
-  std::filesystem::remove_all(folder);
+  EXPECT_REFUSED(QuantLinear::loadFused(files.path(), {}).status(),
+                 InvalidArgument, "there are no layers to fuse");
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nibble/Compiler.h"
+#include "../API/Refused.h"
 #include "Target/Guard.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <gtest/gtest.h>
@@ -25,14 +26,6 @@ CompileRequest ordinary(const std::string &target) {
                                      : "BLOCK_M=64 BLOCK_N=64 BLOCK_K=32";
   return request;
 }
-
-#define EXPECT_REFUSED(status, code_, text)                                    \
-  do {                                                                         \
-    const Status refused = (status);                                           \
-    EXPECT_EQ(refused.code(), ErrorCode::code_) << refused.message();          \
-    EXPECT_NE(refused.message().find(text), std::string::npos)                 \
-        << refused.message();                                                  \
-  } while (false)
 
 TEST(Compiler, DescribesALaunch) {
   Result<CompiledKernel> kernel = compile(ordinary("sm_80"));

@@ -9,9 +9,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../TestFolder.h"
 #include "Jit/DiskCache.h"
 #include "Support/Files.h"
-#include "TestFolder.h"
 #include "llvm/Support/FileSystem.h"
 #include <chrono>
 #include <csignal>

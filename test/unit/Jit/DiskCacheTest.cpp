@@ -6,13 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "Jit/DiskCache.h"
+#include "../TestFolder.h"
 #include "Jit/KernelFile.h"
 #include "Jit/KernelStore.h"
 #include "Jit/KeyLock.h"
 #include "Jit/MeasuredTimes.h"
 #include "Support/Digest.h"
 #include "Support/Files.h"
-#include "TestFolder.h"
 #include "nibble/JitKernel.h"
 #include <fcntl.h>
 #include <gtest/gtest.h>

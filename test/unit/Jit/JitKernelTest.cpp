@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nibble/JitKernel.h"
+#include "../API/Refused.h"
 #include "../API/TestLayer.h"
 #include "Support/Files.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -26,14 +27,6 @@ CompileRequest requestFor(const std::string &file, const std::string &config) {
   request.config = config;
   return request;
 }
-
-#define EXPECT_REFUSED(status, code_, text)                                    \
-  do {                                                                         \
-    const Status refused = (status);                                           \
-    EXPECT_EQ(refused.code(), ErrorCode::code_) << refused.message();          \
-    EXPECT_NE(refused.message().find(text), std::string::npos)                 \
-        << refused.message();                                                  \
-  } while (false)
 
 TEST(JitKernel, DequantizesALayer) {
   std::mt19937 random(std::random_device{}());

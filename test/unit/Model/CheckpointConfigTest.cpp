@@ -7,7 +7,7 @@
 
 #include "Model/CheckpointConfig.h"
 #include "Model/TensorFiles.h"
-#include "TestFolder.h"
+#include "TestTensors.h"
 
 using namespace nibble;
 using namespace nibble::model;
@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 namespace {
 
 Result<CheckpointConfig> read(const std::string &text) {
-  Folder folder;
+  TestFolder folder;
   folder.write("quantize_config.json", text);
-  return CheckpointConfig::read(folder.path.string());
+  return CheckpointConfig::read(folder.path());
 }
 
 TEST(CheckpointConfig, ReadsBothSpellings) {
@@ -39,13 +39,13 @@ TEST(CheckpointConfig, ReadsBothSpellings) {
 }
 
 TEST(CheckpointConfig, TakesTheFirstFileThatIsThere) {
-  Folder folder;
+  TestFolder folder;
   folder.write("config.json", R"({"quantization_config": {"bits": 8}})");
-  EXPECT_EQ(CheckpointConfig::read(folder.path.string())->settings.bits, 8);
+  EXPECT_EQ(CheckpointConfig::read(folder.path())->settings.bits, 8);
   folder.write("quant_config.json", R"({"bits": 2})");
-  EXPECT_EQ(CheckpointConfig::read(folder.path.string())->settings.bits, 2);
+  EXPECT_EQ(CheckpointConfig::read(folder.path())->settings.bits, 2);
   folder.write("quantize_config.json", R"({"bits": 4})");
-  EXPECT_EQ(CheckpointConfig::read(folder.path.string())->settings.bits, 4);
+  EXPECT_EQ(CheckpointConfig::read(folder.path())->settings.bits, 4);
 }
 
 TEST(CheckpointConfig, RulesOverrideSettings) {
@@ -132,13 +132,13 @@ TEST(CheckpointConfig, ReadsCompressedTensors) {
 }
 
 TEST(CheckpointConfig, FormatMayBeGiven) {
-  Folder folder;
+  TestFolder folder;
   folder.write("quantize_config.json",
                R"({"quant_method": "awq", "bits": 4, "version": "marlin"})");
-  expectRefused(CheckpointConfig::read(folder.str()).status(),
+  expectRefused(CheckpointConfig::read(folder.path()).status(),
                 ErrorCode::Unsupported, "'version' is 'marlin'");
   Result<CheckpointConfig> config =
-      CheckpointConfig::read(folder.str(), Format::GptqV2);
+      CheckpointConfig::read(folder.path(), Format::GptqV2);
   ASSERT_TRUE(config.ok()) << config.status().message();
   EXPECT_EQ(config->format, Format::GptqV2);
   for (const char *name : {"gptq", "gptq_v2", "awq", "compressed-tensors"})
@@ -148,15 +148,15 @@ TEST(CheckpointConfig, FormatMayBeGiven) {
 }
 
 TEST(CheckpointConfig, NeedsSettingsThatAreThere) {
-  Folder folder;
+  TestFolder folder;
   folder.write("config.json", R"({"model_type": "x"})");
-  expectRefused(CheckpointConfig::read(folder.str()).status(),
+  expectRefused(CheckpointConfig::read(folder.path()).status(),
                 ErrorCode::NotFound, "has no 'quantization_config'");
   folder.write("config.json", "{");
-  expectRefused(CheckpointConfig::read(folder.str()).status(),
+  expectRefused(CheckpointConfig::read(folder.path()).status(),
                 ErrorCode::InvalidFile, "JSON does not parse");
-  fs::create_directory(folder.path / "quantize_config.json");
-  expectRefused(CheckpointConfig::read(folder.str()).status(),
+  fs::create_directory(folder / "quantize_config.json");
+  expectRefused(CheckpointConfig::read(folder.path()).status(),
                 ErrorCode::InvalidFile, "is not a regular file");
 }
 
@@ -300,10 +300,10 @@ TEST(CheckpointConfig, RefusesLongPatterns) {
 }
 
 TEST(CheckpointConfig, RefusesFilesTooLarge) {
-  Folder folder;
+  TestFolder folder;
   folder.write("config.json", "{");
-  fs::resize_file(folder.path / "config.json", 100'000'001); // a hole
-  Status status = CheckpointConfig::read(folder.path.string()).status();
+  fs::resize_file(folder / "config.json", 100'000'001); // a hole
+  Status status = CheckpointConfig::read(folder.path()).status();
   EXPECT_EQ(status.code(), ErrorCode::InvalidFile);
   EXPECT_NE(status.message().find("has 100000001 bytes, more than the"),
             std::string::npos)
@@ -313,10 +313,10 @@ TEST(CheckpointConfig, RefusesFilesTooLarge) {
 TEST(TensorFiles, IndexMayNotLeaveItsFolder) {
   for (const char *name :
        {"../x.safetensors", "/x.safetensors", "a/../../x.safetensors", ""}) {
-    Folder folder;
+    TestFolder folder;
     folder.write("model.safetensors.index.json",
                  std::string(R"({"weight_map": {"t": ")") + name + "\"}}");
-    Result<TensorFiles> files = TensorFiles::open(folder.path.string());
+    Result<TensorFiles> files = TensorFiles::open(folder.path());
     ASSERT_FALSE(files.ok()) << name;
     EXPECT_EQ(files.status().code(), ErrorCode::InvalidFile);
     EXPECT_NE(files.status().message().find("'t'"), std::string::npos);
@@ -324,52 +324,51 @@ TEST(TensorFiles, IndexMayNotLeaveItsFolder) {
 }
 
 TEST(TensorFiles, ErrorsNameTheFile) {
-  Folder folder;
+  TestFolder folder;
   folder.write("a.safetensors", "short");
-  expectRefused(TensorFiles::open(folder.str()).status(),
+  expectRefused(TensorFiles::open(folder.path()).status(),
                 ErrorCode::InvalidFile, "a.safetensors: has 5 bytes");
-  expectRefused(
-      TensorFiles::open((folder.path / "a.safetensors").string()).status(),
-      ErrorCode::InvalidFile, "a.safetensors: has 5 bytes");
+  expectRefused(TensorFiles::open(folder / "a.safetensors").status(),
+                ErrorCode::InvalidFile, "a.safetensors: has 5 bytes");
   const char *index = "model.safetensors.index.json";
   folder.write(index, "{}");
-  expectRefused(TensorFiles::open(folder.str()).status(),
+  expectRefused(TensorFiles::open(folder.path()).status(),
                 ErrorCode::InvalidFile, "has no object 'weight_map'");
   folder.write(index, "{");
-  expectRefused(TensorFiles::open(folder.str()).status(),
+  expectRefused(TensorFiles::open(folder.path()).status(),
                 ErrorCode::InvalidFile, "index.json: JSON does not parse");
   folder.write(index, R"({"weight_map": {"t": "a.safetensors"}})");
-  expectRefused(TensorFiles::open(folder.str()).status(),
+  expectRefused(TensorFiles::open(folder.path()).status(),
                 ErrorCode::InvalidFile, "a.safetensors: has 5 bytes");
   folder.write(index, R"({"weight_map": {"t": "b.safetensors"}})");
-  expectRefused(TensorFiles::open(folder.str()).status(), ErrorCode::NotFound,
+  expectRefused(TensorFiles::open(folder.path()).status(), ErrorCode::NotFound,
                 "b.safetensors");
-  fs::remove(folder.path / index);
-  fs::create_directory(folder.path / index);
-  expectRefused(TensorFiles::open(folder.str()).status(),
+  fs::remove(folder / index);
+  fs::create_directory(folder / index);
+  expectRefused(TensorFiles::open(folder.path()).status(),
                 ErrorCode::InvalidFile, index);
 }
 
 TEST(TensorFiles, NamesMissingAndDoubleTensors) {
-  Folder folder;
+  TestFolder folder;
   uint8_t byte = 0;
   auto write = [&](const char *file, const char *tensor) {
-    ASSERT_TRUE(writeSafetensors((folder.path / file).string(),
+    ASSERT_TRUE(writeSafetensors(folder / file,
                                  {{tensor, "U8", {1}, llvm::ArrayRef(byte)}})
                     .ok());
   };
   write("a.safetensors", "t");
   write("b.safetensors", "t");
-  Result<TensorFiles> twice = TensorFiles::open(folder.path.string());
+  Result<TensorFiles> twice = TensorFiles::open(folder.path());
   ASSERT_FALSE(twice.ok());
   EXPECT_NE(twice.status().message().find("tensor 't' is in another file too"),
             std::string::npos);
   write("b.safetensors", "u");
-  EXPECT_EQ(TensorFiles::open(folder.path.string())->tensors().size(), 2u);
+  EXPECT_EQ(TensorFiles::open(folder.path())->tensors().size(), 2u);
   folder.write(
       "model.safetensors.index.json",
       R"({"weight_map": {"t": "a.safetensors", "v": "b.safetensors"}})");
-  Result<TensorFiles> missing = TensorFiles::open(folder.path.string());
+  Result<TensorFiles> missing = TensorFiles::open(folder.path());
   ASSERT_FALSE(missing.ok());
   EXPECT_NE(
       missing.status().message().find("tensor 'v' is not in 'b.safetensors'"),

@@ -9,15 +9,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/Checkpoint.h"
+#include "../TestFolder.h"
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
 
 using namespace nibble;
 using namespace nibble::model;
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -54,19 +52,16 @@ struct Files {
       tensors["l.g_idx"].put<int32_t>(k, 1);
   }
   Result<Layer> load() const {
-    std::string pattern = testing::TempDir() + "/nibbleXXXXXX";
-    fs::path folder = mkdtemp(pattern.data());
-    std::ofstream(folder / "quantize_config.json") << config;
+    test::TestFolder folder;
+    folder.write("quantize_config.json", config);
     std::vector<TensorToWrite> list;
     for (const auto &[name, tensor] : tensors)
       list.push_back({name, tensor.dtype, tensor.shape, tensor.bytes});
-    EXPECT_TRUE(
-        writeSafetensors((folder / "m.safetensors").string(), list).ok());
-    Result<Checkpoint> checkpoint = Checkpoint::open(folder.string());
-    Result<Layer> layer = checkpoint.ok() ? checkpoint->load("l")
-                                          : Result<Layer>(checkpoint.status());
-    fs::remove_all(folder);
-    return layer;
+    EXPECT_TRUE(writeSafetensors(folder / "m.safetensors", list).ok());
+    Result<Checkpoint> checkpoint = Checkpoint::open(folder.path());
+    if (!checkpoint.ok())
+      return checkpoint.status();
+    return checkpoint->load("l");
   }
 };
 

@@ -9,11 +9,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/Convert.h"
-#include "Model/Pack.h"
+#include "../API/TestLayer.h"
 #include "Model/TensorWriter.h"
 #include "Support/Files.h"
-#include "TestFolder.h"
-#include <random>
+#include "TestTensors.h"
 
 using namespace nibble;
 using namespace nibble::model;
@@ -22,14 +21,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-Layer randomLayer(int bits, int64_t groupSize, int64_t K, int64_t N) {
+/// A layer of K rows whose scales fp16 does not hold.
+Layer wideLayer(int bits, int64_t groupSize, int64_t K) {
   static std::mt19937 random(std::random_device{}());
-  Layer layer = *emptyLayer(bits, groupSize, K, N, true);
-  for (auto *words : {&layer.qweight, &layer.qzeros})
-    for (int32_t &word : *words)
-      word = static_cast<int32_t>(random());
-  layer.setScales(std::vector<float>(layer.groups * N, 0.1f));
-  return layer;
+  return randomLayer(random, bits, groupSize, K, 32, Groups::InOrder,
+                     /*bias=*/true, DType::F32);
 }
 
 std::vector<std::string> entriesOf(const fs::path &folder) {
@@ -40,13 +36,13 @@ std::vector<std::string> entriesOf(const fs::path &folder) {
   return names;
 }
 
-struct Source : Folder {
+struct Source : TestFolder {
   std::map<std::string, Layer> layers = {
-      {"a.0", randomLayer(4, 16, 64, 32)},
-      {"a.1", randomLayer(4, 16, 64, 32)},
-      {"a.2", randomLayer(4, -1, 64, 32)},
-      {"a.3", randomLayer(8, 16, 64, 32)},
-      {"a.4", randomLayer(4, -1, 16, 32)}}; // one group of 16 rows
+      {"a.0", wideLayer(4, 16, 64)},
+      {"a.1", wideLayer(4, 16, 64)},
+      {"a.2", wideLayer(4, -1, 64)},
+      {"a.3", wideLayer(8, 16, 64)},
+      {"a.4", wideLayer(4, -1, 16)}}; // one group of 16 rows
   std::string settings =
       R"({"bits": 4, "group_size": 16, "checkpoint_format": "gptq_v2",
           "dynamic": {"a\\.2": {"group_size": -1}, "a\\.3": {"bits": 8},
@@ -66,30 +62,30 @@ struct Source : Folder {
   }
   Result<Converted> convert(const std::string &out,
                             const ConvertOptions &options = {}) const {
-    Result<Checkpoint> checkpoint = Checkpoint::open(str());
+    Result<Checkpoint> checkpoint = Checkpoint::open(path());
     EXPECT_TRUE(checkpoint.ok()) << checkpoint.status().message();
-    return model::convert(*checkpoint, str(), out, options);
+    return model::convert(*checkpoint, path(), out, options);
   }
 };
 
 TEST(Convert, KeepsLayersAndTheirSettings) {
   Source source;
-  Folder parent;
-  fs::path out = parent.path / "deep" / "out";
+  TestFolder parent;
+  std::string out = parent / "deep/out";
   std::vector<std::string> seen;
   auto see = [&](const std::string &name) { seen.push_back(name); };
   ConvertOptions options;
   options.progress = see;
-  Result<Converted> done = source.convert(out.string() + "/", options);
+  Result<Converted> done = source.convert(out + "/", options);
   ASSERT_TRUE(done.ok()) << done.status().message();
   EXPECT_EQ(done->layers, 5u);
   EXPECT_EQ(done->tensors, 27u);
   EXPECT_EQ(done->files, 1u);
-  EXPECT_EQ(done->wideScales, 5u); // 0.1 is no fp16
+  EXPECT_EQ(done->wideScales, 5u);
   EXPECT_EQ(seen.size(), 5u);
   EXPECT_EQ(entriesOf(out), (std::vector<std::string>{"model.safetensors",
                                                       "quantize_config.json"}));
-  Result<Checkpoint> made = Checkpoint::open(out.string());
+  Result<Checkpoint> made = Checkpoint::open(out);
   ASSERT_TRUE(made.ok()) << made.status().message();
   EXPECT_EQ(made->config().format, Format::Gptq);
   EXPECT_EQ(made->config().dynamic.size(), 3u); // a.2, a.3 and b.skipped
@@ -111,8 +107,8 @@ TEST(Convert, KeepsLayersAndTheirSettings) {
 
 TEST(Convert, WritesSeveralFilesAndAnIndex) {
   Source source;
-  Folder parent;
-  std::string out = (parent.path / "out").string();
+  TestFolder parent;
+  std::string out = parent / "out";
   ConvertOptions options;
   options.to = Format::GptqV2;
   options.fileBytes = 3000;
@@ -131,11 +127,11 @@ TEST(Convert, WritesSeveralFilesAndAnIndex) {
 
 TEST(Convert, ReplacesTheSettingsOfConfigJson) {
   Source source;
-  fs::remove(source.path / "quantize_config.json");
+  fs::remove(source / "quantize_config.json");
   source.write("config.json", R"({"model_type": "x", "quantization_config": )" +
                                   source.settings + "}");
-  Folder parent;
-  std::string out = (parent.path / "out").string();
+  TestFolder parent;
+  std::string out = parent / "out";
   ASSERT_TRUE(source.convert(out).ok());
   fs::remove(fs::path(out) / "quantize_config.json");
   Result<CheckpointConfig> config = CheckpointConfig::read(out);
@@ -147,12 +143,12 @@ TEST(Convert, ReplacesTheSettingsOfConfigJson) {
 
 TEST(Convert, ErrorsLeaveNothing) {
   Source source;
-  Folder parent;
-  std::string out = (parent.path / "out").string();
+  TestFolder parent;
+  std::string out = parent / "out";
   auto refused = [&](ErrorCode code, const std::string &text,
                      const ConvertOptions &options = {}) {
     expectRefused(source.convert(out, options).status(), code, text);
-    EXPECT_EQ(entriesOf(parent.path), std::vector<std::string>());
+    EXPECT_EQ(entriesOf(parent.path()), std::vector<std::string>());
   };
   // The last layer is wrong, after files are there.
   OwnedTensor zeros = source.tensors.byName["a.4.qzeros"];
@@ -166,10 +162,10 @@ TEST(Convert, ErrorsLeaveNothing) {
   // config.json, which is not where the settings are, breaks in the end.
   source.write("config.json", "{");
   refused(ErrorCode::InvalidFile, "config.json");
-  fs::remove(source.path / "config.json");
-  fs::create_directory(source.path / "config.json");
+  fs::remove(source / "config.json");
+  fs::create_directory(source / "config.json");
   refused(ErrorCode::InvalidFile, "config.json' is not a regular file");
-  fs::remove(source.path / "config.json");
+  fs::remove(source / "config.json");
 
   fs::create_directories(fs::path(out) / "theirs");
   expectRefused(source.convert(out).status(), ErrorCode::InvalidArgument,
@@ -196,8 +192,8 @@ TEST(TensorWriter, ErrorsNameTheFile) {
 }
 
 TEST(NewFolder, AppearsAsAWhole) {
-  Folder parent;
-  std::string out = (parent.path / "out").string();
+  TestFolder parent;
+  std::string out = parent / "out";
   {
     Result<NewFolder> folder = NewFolder::create(out);
     ASSERT_TRUE(folder.ok());
@@ -206,7 +202,7 @@ TEST(NewFolder, AppearsAsAWhole) {
     EXPECT_FALSE(fs::exists(out));
     ASSERT_TRUE(moved.commit().ok());
   }
-  EXPECT_EQ(entriesOf(parent.path), std::vector<std::string>{"out"});
+  EXPECT_EQ(entriesOf(parent.path()), std::vector<std::string>{"out"});
   EXPECT_EQ(*readFile(out + "/file"), "text");
   fs::remove_all(out);
   {
@@ -215,7 +211,7 @@ TEST(NewFolder, AppearsAsAWhole) {
     std::ofstream(out) << "a file took the name";
     expectRefused(folder->commit(), ErrorCode::IoError, "cannot make '" + out);
   }
-  EXPECT_EQ(entriesOf(parent.path), std::vector<std::string>{"out"});
+  EXPECT_EQ(entriesOf(parent.path()), std::vector<std::string>{"out"});
 }
 
 } // namespace

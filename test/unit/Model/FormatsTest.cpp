@@ -10,7 +10,7 @@
 
 #include "Model/Checkpoint.h"
 #include "Model/Pack.h"
-#include "TestFolder.h"
+#include "TestTensors.h"
 #include <random>
 
 using namespace nibble;
@@ -26,10 +26,10 @@ struct Spoilt {
 
   Result<Layer> load(const std::string &name = "l",
                      std::optional<Format> format = {}) const {
-    Folder folder;
+    TestFolder folder;
     folder.write("quantize_config.json", settings);
     tensors.write(folder);
-    Result<Checkpoint> checkpoint = Checkpoint::open(folder.str(), format);
+    Result<Checkpoint> checkpoint = Checkpoint::open(folder.path(), format);
     if (!checkpoint.ok())
       return checkpoint.status();
     return checkpoint->load(name);
@@ -345,10 +345,10 @@ TEST(Compressed, SizesAreChecked) {
 
 TEST(Checkpoint, KnowsItsLayersTensors) {
   for (const Spoilt &given : {gptq(), awq(), compressed(byGroups)}) {
-    Folder folder;
+    TestFolder folder;
     folder.write("quantize_config.json", given.settings);
     given.tensors.write(folder);
-    Result<Checkpoint> checkpoint = Checkpoint::open(folder.str());
+    Result<Checkpoint> checkpoint = Checkpoint::open(folder.path());
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.status().message();
     for (const auto &[name, tensor] : given.tensors.byName)
       EXPECT_TRUE(checkpoint->isLayerPart(llvm::StringRef(name).drop_front(2)))
@@ -363,19 +363,18 @@ TEST(Checkpoint, KnowsItsLayersTensors) {
 }
 
 TEST(Checkpoint, NeedsFilesAndSettings) {
-  Folder folder;
-  expectRefused(Checkpoint::open(folder.str()).status(), ErrorCode::NotFound,
+  TestFolder folder;
+  expectRefused(Checkpoint::open(folder.path()).status(), ErrorCode::NotFound,
                 "has no .safetensors file");
   gptq().tensors.write(folder);
-  expectRefused(Checkpoint::open(folder.str()).status(), ErrorCode::NotFound,
+  expectRefused(Checkpoint::open(folder.path()).status(), ErrorCode::NotFound,
                 "has no quantize_config.json");
   folder.write("quantize_config.json", gptq().settings);
-  Result<Checkpoint> checkpoint = Checkpoint::open(folder.str());
+  Result<Checkpoint> checkpoint = Checkpoint::open(folder.path());
   ASSERT_TRUE(checkpoint.ok());
   EXPECT_EQ(checkpoint->layerNames(), std::vector<std::string>{"l"});
   // A file on its own has no settings beside it.
-  EXPECT_TRUE(
-      TensorFiles::open((folder.path / "model.safetensors").string()).ok());
+  EXPECT_TRUE(TensorFiles::open(folder / "model.safetensors").ok());
 }
 
 } // namespace

@@ -86,7 +86,7 @@ struct Problem {
 
 /// Each input alone: H is diagonal, and nothing can be made up for.
 TEST(Gptq, IsRoundToNearestWhereInputsDoNotCorrelate) {
-  for (int bits : {2, 4, 8}) {
+  for (int bits : Codec::widths) {
     Problem p(96, 32);
     std::vector<float> x(p.K * p.K);
     for (int64_t k = 0; k < p.K; ++k)

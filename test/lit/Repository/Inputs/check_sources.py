@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     "Conversion": {"Transforms", "Layout", "Nibble", "mlir", "llvm"},
     "Target": {"mlir", "llvm"},
     "Compiler": {"Conversion", "Transforms", "Target", "Nibble", "Support", "mlir", "llvm"},
-    "Jit": {"Transforms", "Target", "Driver", "Support", SUPPORT},
+    "Jit": {"Target", "Driver", "Support", SUPPORT},
     "Model": {"Support", "Layout", SUPPORT},
     "API": {"Jit", "Model", "Layout", "Driver", "Target", "Transforms", "Support", SUPPORT},
 }

@@ -1,35 +1,20 @@
-//===- TestFolder.h - A folder of checkpoint files --------------*- C++ -*-===//
+//===- TestTensors.h - Checkpoints to be changed and written --------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NIBBLE_TEST_TESTFOLDER_H
-#define NIBBLE_TEST_TESTFOLDER_H
+#ifndef NIBBLE_TEST_TESTTENSORS_H
+#define NIBBLE_TEST_TESTTENSORS_H
 
+#include "../TestFolder.h"
 #include "Model/GptqTensors.h"
 #include "Model/Safetensors.h"
-#include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <map>
 
 namespace nibble::test {
-
-/// A temporary folder.
-struct Folder {
-  std::filesystem::path path;
-  Folder() {
-    std::string pattern = testing::TempDir() + "/nibbleXXXXXX";
-    path = mkdtemp(pattern.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  void write(const std::string &name, const std::string &text) const {
-    std::ofstream(path / name, std::ios::binary) << text;
-  }
-  std::string str() const { return path.string(); }
-};
 
 /// Tensors of a checkpoint by name, to be changed and written.
 struct Tensors {
@@ -47,13 +32,12 @@ struct Tensors {
     for (model::OwnedTensor &each : tensors)
       byName[each.name] = each;
   }
-  void write(const Folder &folder) const {
+  void write(const TestFolder &folder) const {
     std::vector<model::TensorToWrite> views;
     for (const auto &[name, tensor] : byName)
       views.push_back(tensor.view());
-    ASSERT_TRUE(model::writeSafetensors(
-                    (folder.path / "model.safetensors").string(), views)
-                    .ok());
+    ASSERT_TRUE(
+        model::writeSafetensors(folder / "model.safetensors", views).ok());
   }
 };
 
@@ -67,4 +51,4 @@ inline void expectRefused(const Status &status, ErrorCode code,
 
 } // namespace nibble::test
 
-#endif // NIBBLE_TEST_TESTFOLDER_H
+#endif // NIBBLE_TEST_TESTTENSORS_H

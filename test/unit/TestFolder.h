@@ -8,7 +8,8 @@
 #ifndef NIBBLE_TEST_TESTFOLDER_H
 #define NIBBLE_TEST_TESTFOLDER_H
 
-#include "llvm/Support/FileSystem.h"
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 
 namespace nibble::test {
@@ -16,20 +17,23 @@ namespace nibble::test {
 /// A new folder, gone with this object.
 class TestFolder {
 public:
-  TestFolder() {
-    EXPECT_FALSE(llvm::sys::fs::createUniqueDirectory("nibble-test", name));
+  TestFolder() : name(testing::TempDir() + "/nibble-XXXXXX") {
+    EXPECT_TRUE(mkdtemp(name.data()));
   }
-  ~TestFolder() { llvm::sys::fs::remove_directories(name); }
+  ~TestFolder() { std::filesystem::remove_all(name); }
   TestFolder(const TestFolder &) = delete;
   TestFolder &operator=(const TestFolder &) = delete;
 
-  std::string path() const { return name.str().str(); }
+  const std::string &path() const { return name; }
   std::string operator/(const std::string &file) const {
-    return path() + "/" + file;
+    return name + "/" + file;
+  }
+  void write(const std::string &file, const std::string &text) const {
+    std::ofstream(*this / file, std::ios::binary) << text;
   }
 
 private:
-  llvm::SmallString<128> name;
+  std::string name;
 };
 
 } // namespace nibble::test
