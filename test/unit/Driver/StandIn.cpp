@@ -15,9 +15,11 @@
 
 #include "StandIn.h"
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #ifndef STANDIN_VERSION
@@ -156,7 +158,9 @@ CuResult cuDeviceTotalMem(std::size_t *bytes, CuDevice device) {
   return CuSuccess;
 }
 
+/// Takes its time, as a driver does, so that threads meet.
 CuResult cuDevicePrimaryCtxRetain(CuContext *context, CuDevice device) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
   ++state.retained[device];
   *context = primary(device);
   return CuSuccess;
