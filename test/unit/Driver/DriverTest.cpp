@@ -13,6 +13,8 @@ using namespace nibble::test;
 
 namespace {
 
+using LoadedDriver = WithStandIn;
+
 /// What loading the stand-in `name` says.
 Status refusal(const std::string &name) {
   Result<std::unique_ptr<Driver>> loaded = Driver::load(standInPath(name));
@@ -48,7 +50,7 @@ TEST(Driver, NamesWhatIsMissing) {
                  "the CUDA driver shows no device (0 GPUs)");
 }
 
-TEST_F(WithStandIn, TellsItsVersion) {
+TEST_F(LoadedDriver, TellsItsVersion) {
   EXPECT_EQ(driver->version(), 13000);
   EXPECT_EQ(driver->build().substr(0, 4), "13.0");
   EXPECT_EQ(driver->ptxVersion(), 90);
@@ -57,7 +59,7 @@ TEST_F(WithStandIn, TellsItsVersion) {
   EXPECT_EQ(formatCudaVersion(12000), "12.0");
 }
 
-TEST_F(WithStandIn, SaysWhoseFaultAnErrorIs) {
+TEST_F(LoadedDriver, SaysWhoseFaultAnErrorIs) {
   for (auto [result, code] :
        {std::pair(CuErrorOutOfMemory, ErrorCode::OutOfMemory),
         std::pair(CuErrorNoDevice, ErrorCode::NotFound),

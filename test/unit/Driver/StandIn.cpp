@@ -15,9 +15,12 @@
 
 #include "StandIn.h"
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #ifndef STANDIN_VERSION
@@ -156,7 +159,9 @@ CuResult cuDeviceTotalMem(std::size_t *bytes, CuDevice device) {
   return CuSuccess;
 }
 
+/// Takes its time, as a driver does, so that threads meet.
 CuResult cuDevicePrimaryCtxRetain(CuContext *context, CuDevice device) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
   ++state.retained[device];
   *context = primary(device);
   return CuSuccess;
@@ -191,17 +196,19 @@ CuResult cuCtxPopCurrent(CuContext *context) {
 // Linking and modules
 //===----------------------------------------------------------------------===//
 
-/// The link that is made: what it was given, and where it is to write.
-struct {
+/// A link: what it was given, and where it is to write.
+struct Link {
   std::vector<CuJitOption> options;
   void **values = nullptr;
   std::string cubin;
-} link;
+};
+std::map<CuLinkState, Link> links;
 
 CuResult cuLinkCreate(unsigned optionCount, CuJitOption *options,
                       void **optionValues, CuLinkState *made) {
-  link = {{options, options + optionCount}, optionValues, ""};
-  return make(Links, made);
+  make(Links, made);
+  links[*made] = {{options, options + optionCount}, optionValues, ""};
+  return CuSuccess;
 }
 
 /// Text that has "bad" in it does not compile, and the log says so.
@@ -210,6 +217,7 @@ CuResult cuLinkAddData(CuLinkState given, CuJitInputType type, void *data,
                        CuJitOption *, void **) {
   if (!holds(Links, given) || type != CuJitInputPtx)
     return misuse("cuLinkAddData");
+  Link &link = links[given];
   std::string ptx(static_cast<const char *>(data), bytes);
   if (ptx.back() != '\0')
     return misuse("PTX ends in no zero");
@@ -236,17 +244,19 @@ CuResult cuLinkAddData(CuLinkState given, CuJitInputType type, void *data,
 CuResult cuLinkComplete(CuLinkState given, void **cubin, std::size_t *bytes) {
   if (!holds(Links, given))
     return misuse("cuLinkComplete");
-  *cubin = link.cubin.data();
-  *bytes = link.cubin.size();
+  *cubin = links[given].cubin.data();
+  *bytes = links[given].cubin.size();
   return CuSuccess;
 }
 
 /// Output values must live as long as the link: they are written here, too.
 CuResult cuLinkDestroy(CuLinkState given) {
+  Link &link = links[given];
   for (std::size_t i = 0; i < link.options.size(); ++i)
     if (link.options[i] == CuJitErrorLogBufferSizeBytes)
       link.values[i] = nullptr;
   std::fill(link.cubin.begin(), link.cubin.end(), '?');
+  links.erase(given);
   return drop(Links, given);
 }
 
