@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Driver/Memory.h"
+#include "Driver/Stream.h"
 #include <algorithm>
 #include <utility>
 
@@ -46,28 +47,30 @@ Result<DeviceBuffer> DeviceBuffer::allocate(const Device &device,
 }
 
 Result<DeviceBuffer> DeviceBuffer::copyOf(const Device &device,
-                                          const void *from, size_t bytes) {
+                                          const void *from, size_t bytes,
+                                          CuStream stream) {
   Result<DeviceBuffer> buffer = allocate(device, bytes);
   if (!buffer.ok())
     return buffer;
   if (Status status =
-          copyToDevice(device, buffer->address(), from, bytes, nullptr);
+          copyToDevice(device, buffer->address(), from, bytes, stream);
       !status.ok())
     return status;
-  ContextGuard guard(device);
-  NIBBLE_CUDA_TRY(device.driver(), cuStreamSynchronize, (nullptr), "stream=0");
+  if (Status status = synchronize(device, stream); !status.ok())
+    return status;
   return buffer;
 }
 
-Result<DeviceBuffer> DeviceBuffer::duplicate() const {
+Result<DeviceBuffer> DeviceBuffer::duplicate(CuStream stream) const {
   Result<DeviceBuffer> buffer = allocate(*device, length);
   if (!buffer.ok() || length == 0)
     return buffer;
   ContextGuard guard(*device);
   NIBBLE_CUDA_TRY(device->driver(), cuMemcpyDtoDAsync,
-                  (buffer->address(), place, length, nullptr),
+                  (buffer->address(), place, length, stream),
                   "bytes=" + std::to_string(length));
-  NIBBLE_CUDA_TRY(device->driver(), cuStreamSynchronize, (nullptr), "stream=0");
+  if (Status status = synchronize(*device, stream); !status.ok())
+    return status;
   return buffer;
 }
 
