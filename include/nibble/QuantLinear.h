@@ -28,7 +28,8 @@
 //
 // A kernel is compiled when a layer first needs it, once for all layers of the
 // same kind, and kept on disk for later processes, as is what tune() measures
-// (docs/environment.md); prepare() does so ahead of the first call.
+// (docs/environment.md); prepare() does so ahead of the first call. Which
+// configuration of a kernel is fastest can be measured: docs/tuning.md.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,6 +43,7 @@
 #include "nibble/Status.h"
 #include "nibble/Tensor.h"
 #include "nibble/Timing.h"
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +72,20 @@ struct QuantLinearArrays {
   std::optional<TensorView> bias;
 };
 
+/// What a layer on a GPU does about a call of a kind, a type and about a number
+/// of rows, that it has no kernel for. On the CPU nothing is tuned, and all
+/// policies are the first.
+enum class TuningPolicy {
+  /// Runs the best that is known: what tuning measured, in this process or
+  /// another, else nibble's own choice.
+  Heuristic,
+  /// The same, while it is tuned on another thread and stream; later calls run
+  /// what was found fastest, whose rounding may differ.
+  Background,
+  /// Tunes first, for up to about a second.
+  Blocking
+};
+
 /// How a layer is held and run.
 struct QuantLinearOptions {
   /// `cpu`, `cuda:N`, or `auto`: the first GPU that nibble has code for, else
@@ -88,6 +104,20 @@ struct QuantLinearOptions {
   /// auto holds weights on a GPU in both orders, the checkpoint's and the
   /// packed one for up to 64 rows; with mma or simt there is no packed copy.
   std::string schedule = "auto";
+  /// Captured calls do not tune: they run what is known. Tuning takes memory
+  /// for x, y and up to 256 MiB or five times L2 of weights, at most half of
+  /// what is free, and gives it back.
+  TuningPolicy tuning = TuningPolicy::Heuristic;
+  /// What a kind of call runs, once prepareAll(), prepare() or the first such
+  /// call chose it, stays, whatever is tuned later. With Background
+  /// prepareAll() tunes, and calls do not.
+  bool pinned = false;
+  /// A row's y has the same bits however many rows the call has: one
+  /// configuration, whose sums are added up in the same order in every row of
+  /// every block, serves all calls of a type. It is the choice for 64 rows (on
+  /// the CPU 4), so that others are slower than they could be. Nothing is
+  /// tuned.
+  bool batchInvariant = false;
 };
 
 /// Scratch memory for one call of forward(), the caller's: host memory for a
@@ -107,6 +137,29 @@ struct Candidate {
   /// Why it cannot.
   Status status;
 };
+
+/// What QuantLinear::prepareAll() has done for one kind of call.
+struct Prepared {
+  DType type;
+  /// The number of rows, of those given, that stands for the kind.
+  int64_t rows;
+  /// Kinds that are done, this one among them, and all.
+  size_t done, total;
+  /// It lives as long as the layer does.
+  const CompiledKernel *kernel;
+  /// What tuning knows of the kind, the fastest first; nothing if the layer's
+  /// policy does not tune.
+  std::vector<Candidate> candidates;
+  /// How many of them were measured now.
+  size_t measured;
+};
+
+/// Writes the times that this process measured, or found in the cache, for
+/// calls that it tuned or ran, to file `path`. An application ships the file,
+/// and loadKernels() or NIBBLE_KERNELS reads it: layers then run what was
+/// fastest with no tuning, on GPUs of the same kind with the same driver and
+/// the same build of nibble. NotFound if nothing was tuned.
+NIBBLE_EXPORT Status saveTuning(const std::string &path);
 
 /// A quantized linear layer. Copies share the weights. Any number of threads
 /// may call forward() at a time, each with memory of its own.
@@ -194,6 +247,16 @@ public:
   /// same kind has, and describes it. It lives as long as the layer.
   Result<const CompiledKernel *> prepare(DType type, int64_t rows) const;
 
+  /// The same for x and y without gaps of each of `types` and each of
+  /// `rowCounts`, with what the layer's policy asks for: with Background and
+  /// Blocking it tunes and returns when that is done. Kinds of calls that share
+  /// a kernel are done once. `progress`, if there is one, is called after each,
+  /// one at a time, from any thread.
+  Status
+  prepareAll(const std::vector<DType> &types,
+             const std::vector<int64_t> &rowCounts,
+             const std::function<void(const Prepared &)> &progress = {}) const;
+
   /// The time of one forward() of `rows` rows of random x of type `type`. On a
   /// GPU: by CUDA events around replays of a graph, with x and y in device
   /// memory and weights that lie out of L2, for which copies of the layer are
@@ -205,11 +268,11 @@ public:
   /// the fastest from now on in calls with about `rows` rows of type `type`, of
   /// this layer and of others of the same kind and sizes made after it. The
   /// word `lorax` stands for the eight block configurations of LoRAX's GPTQ
-  /// kernel, cut down to the call; without configs it tries these and, for a
-  /// layer with a packed order and up to 64 rows, nibble's own for that. Gives
-  /// what was tried, the fastest first; a configuration that cannot run is
-  /// slow, not an error, unless none can. Refuses a layer on the CPU. Not to be
-  /// called while forward() runs.
+  /// kernel, cut down to the call; without configs it tries nibble's own and
+  /// these. Gives what was tried, the fastest first; a configuration that
+  /// cannot run is slow, not an error, unless none can. Refuses a layer on the
+  /// CPU and a batch invariant one. Calls of a pinned layer that have their
+  /// kernel keep it.
   Result<std::vector<Candidate>>
   tune(DType type, int64_t rows, const std::vector<std::string> &configs = {});
 

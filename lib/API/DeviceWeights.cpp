@@ -131,13 +131,14 @@ size_t DeviceWeights::bytesRead(bool packed) const {
 }
 
 Result<WeightAddresses>
-DeviceWeights::duplicate(bool packed, std::vector<DeviceBuffer> &copies) const {
+DeviceWeights::duplicate(bool packed, std::vector<DeviceBuffer> &copies,
+                         driver::CuStream stream) const {
   WeightAddresses addresses = this->addresses(packed);
   Status status;
   auto copyTo = [&](const DeviceBuffer &buffer, const void *&address) {
     if (!status.ok())
       return;
-    Result<DeviceBuffer> made = buffer.duplicate();
+    Result<DeviceBuffer> made = buffer.duplicate(stream);
     status = made.status();
     if (!status.ok())
       return;

@@ -43,9 +43,11 @@ public:
   bool arePacked() const { return codes.address() != 0; }
 
   /// The addresses with copies, appended to `copies`, in the place of all that
-  /// a call reads once: for calls that are to find nothing in a cache.
-  Result<WeightAddresses>
-  duplicate(bool packed, std::vector<driver::DeviceBuffer> &copies) const;
+  /// a call reads once: for calls that are to find nothing in a cache. Copies
+  /// on `stream`.
+  Result<WeightAddresses> duplicate(bool packed,
+                                    std::vector<driver::DeviceBuffer> &copies,
+                                    driver::CuStream stream) const;
   /// The bytes of those copies.
   size_t bytesRead(bool packed) const;
 

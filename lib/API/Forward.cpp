@@ -366,7 +366,8 @@ Status QuantLinear::State::forwardThere(const TensorView &x,
   }
   bool aligned = device && isAligned(x, y, dims) &&
                  (!copies || K * static_cast<int64_t>(xSize) % 16 == 0);
-  Result<const LoadedKernel *> kernel = kernelFor(x.type, rows, aligned);
+  Result<const LoadedKernel *> kernel =
+      kernelFor(x.type, rows, aligned, stream);
   if (!kernel.ok())
     return kernel.status();
 

@@ -12,6 +12,7 @@
 #include "Model/PackedWeights.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
 #include <numeric>
@@ -46,6 +47,33 @@ int64_t nibble::tunedRows(int64_t rows) {
 
 int64_t nibble::firstRows(int bucket) { return gpuFirst[bucket]; }
 
+static bool sharesTuning(int64_t a, int64_t b) {
+  constexpr int64_t most = layout::PackedProgram::mostRows;
+  return tunedRows(a) == tunedRows(b) && (a <= most) == (b <= most);
+}
+
+int64_t nibble::tuningGroup(int64_t rows) {
+  return *llvm::find_if(
+      gpuFirst, [&](int64_t first) { return sharesTuning(first, rows); });
+}
+
+std::vector<int64_t> nibble::rowsToTune(int64_t first, int64_t last) {
+  std::vector<int64_t> all;
+  while (first <= last) {
+    const int64_t *next = llvm::find_if(gpuFirst, [&](int64_t begin) {
+      return begin > first && !sharesTuning(begin, first);
+    });
+    int64_t end = next == std::end(gpuFirst) ? last : std::min(*next - 1, last);
+    all.push_back(std::clamp(tunedRows(first), first, end));
+    first = end + 1;
+  }
+  return all;
+}
+
+int nibble::invariantBucket(bool host) {
+  return bucketOf(host ? 4 : layout::PackedProgram::mostRows, host);
+}
+
 Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
   Result<KernelConfig> config = KernelConfig::parse(words);
   if (!config.ok())
@@ -74,6 +102,15 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
   if (words.find("warps=") == std::string::npos)
     config->warps = 0;
   return config;
+}
+
+std::string nibble::overrideWords(const KernelConfig &choice) {
+  // 0 warps leave them to nibble, and are no word.
+  llvm::StringRef none = "warps=0";
+  std::string words = choice.str();
+  if (choice.warps == 0)
+    words.erase(words.find(none), none.size());
+  return words;
 }
 
 std::vector<KernelConfig> nibble::loraxConfigs(const model::Layer &layer,
@@ -319,18 +356,16 @@ static llvm::SmallVector<PackedShape> packedShapes(int64_t rows, int64_t tiles,
           {1, 2, 1, 2, 1}};
 }
 
-std::vector<KernelConfig>
-nibble::packedConfigs(const model::Layer &layer, int64_t rows,
+std::vector<PackedChoice>
+nibble::packedChoices(const model::Layer &layer, int64_t rows,
                       const driver::DeviceProperties &device) {
-  std::vector<KernelConfig> configs;
+  std::vector<PackedChoice> choices;
   int64_t groupRows = model::packedGroupRows(layer);
   if (rows > PackedProgram::mostRows || !groupRows)
-    return configs;
+    return choices;
   for (const PackedShape &shape : packedShapes(
            rows, (layer.outFeatures + 15) / 16, device.multiprocessors)) {
     PackedProgram program = packedProgram(shape, rows, layer, groupRows);
-    if (program.refusal(static_cast<int64_t>(device.maxSharedBytesPerBlock)))
-      continue;
     KernelConfig config;
     config.params = {{"BLOCK_M", program.blockM},
                      {"BLOCK_N", program.blockN},
@@ -339,9 +374,42 @@ nibble::packedConfigs(const model::Layer &layer, int64_t rows,
     config.stages = program.stages;
     config.prefetch = program.prefetch;
     config.packed = 1;
-    if (!llvm::is_contained(configs, config))
-      configs.push_back(std::move(config));
+    if (llvm::none_of(choices, [&](const PackedChoice &each) {
+          return each.config == config;
+        }))
+      choices.push_back(
+          {std::move(config), program.refusal(static_cast<int64_t>(
+                                  device.maxSharedBytesPerBlock))});
   }
+  return choices;
+}
+
+std::vector<KernelConfig>
+nibble::packedConfigs(const model::Layer &layer, int64_t rows,
+                      const driver::DeviceProperties &device) {
+  std::vector<KernelConfig> configs;
+  for (PackedChoice &choice : packedChoices(layer, rows, device))
+    if (!choice.refusal)
+      configs.push_back(std::move(choice.config));
+  return configs;
+}
+
+std::vector<KernelConfig>
+nibble::tuningConfigs(const model::Layer &layer, int64_t rows, bool packed,
+                      const driver::DeviceProperties &device) {
+  std::vector<KernelConfig> configs;
+  // A bucket's choice is made for its first number of rows.
+  for (int64_t each : {firstRows(bucketOf(rows, /*host=*/false)), rows})
+    if (packed)
+      for (KernelConfig &config : packedConfigs(layer, each, device))
+        if (!llvm::is_contained(configs, config))
+          configs.push_back(std::move(config));
+  if (!configs.empty())
+    return configs;
+  KernelConfig own; // nothing chosen
+  own.warps = 0;
+  configs.push_back(std::move(own));
+  llvm::append_range(configs, loraxConfigs(layer, rows));
   return configs;
 }
 

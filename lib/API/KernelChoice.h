@@ -16,6 +16,8 @@
 #include "Transforms/KernelConfig.h"
 #include "nibble/Compiler.h"
 #include "nibble/Status.h"
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace nibble {
@@ -54,6 +56,19 @@ int64_t firstRows(int bucket);
 /// for 6 to 11, ..., at most 8192. On a GPU a bucket lies within one of them.
 int64_t tunedRows(int64_t rows);
 
+/// The smallest number of rows on a GPU that shares what tuning finds with
+/// `rows`: those that tunedRows() rounds alike, and which read the same order
+/// of weights.
+int64_t tuningGroup(int64_t rows);
+
+/// A number of rows to tune for each such group among `first` to `last`, in
+/// order: the group's power of two where that is among them.
+std::vector<int64_t> rowsToTune(int64_t first, int64_t last);
+
+/// The bucket whose choice serves all numbers of rows of a layer whose results
+/// are not to depend on it.
+int invariantBucket(bool host);
+
 /// Words that take the place of nibble's own choices: block sizes, GROUP_M and
 /// warps (0 if it is not among them), and `packed=1` for the packed order with
 /// stages, prefetch, splits and overlap. Other words are refused.
@@ -63,6 +78,9 @@ Result<KernelConfig> parseOverrides(const std::string &words);
 /// `rows` rows: each block cut down to the power of two that holds the layer's
 /// extent, at least 16; without those that become equal.
 std::vector<KernelConfig> loraxConfigs(const model::Layer &layer, int64_t rows);
+
+/// `choice` as parseOverrides() reads it.
+std::string overrideWords(const KernelConfig &choice);
 
 /// CallKind::aligned of calls of `layer` on a GPU where x, of type `type`, and
 /// y have no gaps.
@@ -75,6 +93,22 @@ CompileRequest makeDenseRequest(DType type, const std::string &target);
 /// Configurations as overrides to choose from for calls with `rows` rows of a
 /// layer that has a packed order; none for more rows than mma_packed takes.
 std::vector<KernelConfig> packedConfigs(const model::Layer &layer, int64_t rows,
+                                        const driver::DeviceProperties &device);
+
+/// One of those, or one that cannot run, and why.
+struct PackedChoice {
+  KernelConfig config;
+  std::optional<std::string> refusal;
+};
+/// The same with those that cannot run, in the order in which they are tried.
+std::vector<PackedChoice> packedChoices(const model::Layer &layer, int64_t rows,
+                                        const driver::DeviceProperties &device);
+
+/// What tuning looks at for calls with `rows` rows, the choice of untuned calls
+/// first: packedConfigs() for a layer that is `packed` where there are some,
+/// else nibble's choice and LoRAX's.
+std::vector<KernelConfig> tuningConfigs(const model::Layer &layer, int64_t rows,
+                                        bool packed,
                                         const driver::DeviceProperties &device);
 
 /// What to compile for `layer` on the host.

@@ -96,6 +96,9 @@ Status QuantLinear::State::configure(const QuantLinearOptions &options) {
     return given.status();
   overrides = std::move(*given);
   schedule = options.schedule;
+  tuning = options.tuning;
+  pinned = options.pinned;
+  batchInvariant = options.batchInvariant;
   const std::string &name = options.device;
   if (name == "cpu")
     return Status();
@@ -294,6 +297,9 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
   made->target = state->target;
   made->overrides = state->overrides;
   made->schedule = state->schedule;
+  made->tuning = state->tuning;
+  made->pinned = state->pinned;
+  made->batchInvariant = state->batchInvariant;
   model::Layer &layer = made->layer;
   layer.bits = old.bits;
   layer.groupSize = old.groupSize;
@@ -317,32 +323,6 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
 // Kernels and workspaces
 //===----------------------------------------------------------------------===//
 
-/// The kernel in `slot`, or else the one for `request`, put there.
-static Result<const LoadedKernel *>
-findKernel(std::atomic<const LoadedKernel *> &slot, std::mutex &mutex,
-           std::vector<std::shared_ptr<const LoadedKernel>> &owned,
-           const CompileRequest &request, const driver::Device *device) {
-  Result<std::shared_ptr<const LoadedKernel>> loaded =
-      findOrCompile(request, device);
-  if (!loaded.ok())
-    return loaded.status();
-  std::lock_guard lock(mutex);
-  owned.push_back(*loaded);
-  slot.store(loaded->get(), std::memory_order_release);
-  return loaded->get();
-}
-
-Result<const LoadedKernel *>
-QuantLinear::State::kernelFor(DType type, int64_t rows, bool aligned) {
-  CallKind kind = {type, bucketOf(rows, !device), aligned};
-  auto &slot = kernels[kind.number()];
-  if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
-    return found;
-  return findKernel(slot, mutex, owned,
-                    requestFor(kind, tuned(type, rows).value_or(overrides)),
-                    device);
-}
-
 CompileRequest
 QuantLinear::State::requestFor(CallKind kind,
                                const KernelConfig &chosen) const {
@@ -358,14 +338,21 @@ Result<const LoadedKernel *> QuantLinear::State::makeDenseKernel(DType type) {
   auto &slot = denseKernels[static_cast<int>(type)];
   if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
     return found;
-  return findKernel(slot, mutex, owned, makeDenseRequest(type, target), device);
+  Result<std::shared_ptr<const LoadedKernel>> loaded =
+      findOrCompile(makeDenseRequest(type, target), device);
+  if (!loaded.ok())
+    return loaded.status();
+  std::lock_guard lock(mutex);
+  hold(*loaded);
+  slot.store(loaded->get(), std::memory_order_release);
+  return loaded->get();
 }
 
 Result<const LoadedKernel *> QuantLinear::State::kernelForDense(DType type,
                                                                 int64_t rows) {
   if (Status status = checkCall(type, rows); !status.ok())
     return status;
-  return kernelFor(type, rows, denseIsAligned(type));
+  return kernelFor(type, rows, denseIsAligned(type), std::nullopt);
 }
 
 Status QuantLinear::State::checkCall(DType type, int64_t rows) {
@@ -379,16 +366,6 @@ Status QuantLinear::State::checkCall(DType type, int64_t rows) {
 
 bool QuantLinear::State::denseIsAligned(DType type) const {
   return device && nibble::denseIsAligned(layer, type);
-}
-
-Result<const CompiledKernel *> QuantLinear::prepare(DType type,
-                                                    int64_t rows) const {
-  if (!state)
-    return State::holdsNothing();
-  Result<const LoadedKernel *> kernel = state->kernelForDense(type, rows);
-  if (!kernel.ok())
-    return kernel.status();
-  return &(*kernel)->compiled();
 }
 
 Workspace QuantLinear::State::reserved(void *stream) {
@@ -430,8 +407,8 @@ Status QuantLinear::reserveWorkspace(int64_t maxRows, void *stream) {
 }
 
 const QuantLinear::State &QuantLinear::held() const {
-  static const State nothing{};
-  return state ? *state : nothing;
+  static const auto nothing = std::make_shared<const State>();
+  return state ? *state : *nothing;
 }
 
 TensorView QuantLinear::weight() const {

@@ -10,13 +10,16 @@
 
 #include "API/DeviceWeights.h"
 #include "API/KernelChoice.h"
+#include "API/TunedTable.h"
 #include "Driver/Memory.h"
 #include "Jit/Arguments.h"
 #include "Jit/LoadedKernel.h"
+#include "Jit/TuningSearch.h"
 #include "Model/Layer.h"
 #include "Support/OutOfMemory.h"
 #include "Transforms/KernelConfig.h"
 #include "nibble/QuantLinear.h"
+#include "llvm/ADT/STLExtras.h"
 #include <array>
 #include <atomic>
 #include <map>
@@ -24,7 +27,7 @@
 
 namespace nibble {
 
-struct QuantLinear::State {
+struct QuantLinear::State : std::enable_shared_from_this<State> {
   model::Layer layer;
   /// What QuantLinear::inputRows() gives.
   std::vector<int32_t> inputRows;
@@ -35,6 +38,9 @@ struct QuantLinear::State {
   /// What the options overrule of the choice of kernels.
   KernelConfig overrides;
   std::string schedule;
+  /// What else the options say of the choice.
+  TuningPolicy tuning = TuningPolicy::Heuristic;
+  bool pinned = false, batchInvariant = false;
   /// The layer's arrays on the device, if there is one.
   DeviceWeights weights;
 
@@ -61,15 +67,57 @@ struct QuantLinear::State {
   CompileRequest requestFor(CallKind kind, const KernelConfig &chosen) const;
   /// Calls of this layer to be timed; see Tuner.cpp.
   class ColdCalls;
-  /// What tune() found for such calls of layers like this one, unless the
-  /// options overrule it.
+  /// The kind of a call.
+  CallKind kindOf(DType type, int64_t rows, bool aligned) const {
+    bool host = !device;
+    return {type, batchInvariant ? invariantBucket(host) : bucketOf(rows, host),
+            aligned};
+  }
+
+  /// Whether tuning can change what calls run.
+  bool isTunable() const;
+  /// Names the calls that share what tuning finds. For a layer on a device.
+  TuningKey tuningKey(DType type, int64_t rows) const;
+  /// What tuning found for such calls of layers like this one.
   std::optional<KernelConfig> tuned(DType type, int64_t rows) const;
-  /// Names the calls that share what tune() finds.
-  std::string tuningKey(DType type, int64_t rows) const;
-  /// The kernel for a call, compiled if need be. Takes no lock once it is
-  /// there.
-  Result<const LoadedKernel *> kernelFor(DType type, int64_t rows,
-                                         bool aligned);
+  /// What a search found: what it looked at, the fastest first, how many it
+  /// measured, and the best.
+  struct Search {
+    std::vector<Candidate> candidates;
+    size_t measured = 0;
+    std::optional<KernelConfig> best;
+  };
+  /// Searches `configs`, of which `times` are known. One search at a time.
+  Result<Search> search(DType type, int64_t rows,
+                        llvm::ArrayRef<KernelConfig> configs,
+                        const MeasuredTimes &times, const SearchLimits &limits,
+                        llvm::function_ref<bool()> cancelled) const;
+  /// Tunes such calls unless this process did, and lets this layer run what was
+  /// found.
+  Result<Search> tuneOnce(DType type, int64_t rows,
+                          llvm::function_ref<bool()> cancelled);
+  /// The same on another thread, if the layer still exists when its turn comes.
+  void tuneInBackground(DType type, int64_t rows);
+  /// Puts the tuned kernels in the place of those in use.
+  Status replaceKernels(DType type, int64_t rows);
+
+  /// The kernel for a call on `stream`, or for one to come, compiled if need
+  /// be. Takes no lock once it is there.
+  Result<const LoadedKernel *> kernelFor(DType type, int64_t rows, bool aligned,
+                                         std::optional<void *> stream) {
+    CallKind kind = kindOf(type, rows, aligned);
+    if (const LoadedKernel *found =
+            kernels[kind.number()].load(std::memory_order_acquire))
+      return found;
+    return chooseKernel(kind, rows, stream);
+  }
+  Result<const LoadedKernel *> chooseKernel(CallKind kind, int64_t rows,
+                                            std::optional<void *> stream);
+  /// Keeps `kernel` while this lives. With the lock held.
+  void hold(std::shared_ptr<const LoadedKernel> kernel) {
+    if (!llvm::is_contained(owned, kernel))
+      owned.push_back(std::move(kernel));
+  }
 
   /// The same for x and y without gaps, of checked `type` and `rows`.
   Result<const LoadedKernel *> kernelForDense(DType type, int64_t rows);
@@ -100,6 +148,8 @@ struct QuantLinear::State {
 
   std::mutex mutex;
   std::vector<std::shared_ptr<const LoadedKernel>> owned;
+  /// Counts the changes of what tuning found, under the lock.
+  std::atomic<unsigned> generation = 0;
   /// By CallKind::number().
   std::array<std::atomic<const LoadedKernel *>, CallKind::count> kernels{};
   /// By the type of x.

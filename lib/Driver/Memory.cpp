@@ -47,19 +47,20 @@ Result<DeviceBuffer> DeviceBuffer::allocate(const Device &device,
 }
 
 Result<DeviceBuffer> DeviceBuffer::copyOf(const Device &device,
-                                          const void *from, size_t bytes) {
+                                          const void *from, size_t bytes,
+                                          CuStream stream) {
   Result<DeviceBuffer> buffer = allocate(device, bytes);
   if (!buffer.ok())
     return buffer;
-  Status status = copyToDevice(device, buffer->address(), from, bytes, nullptr);
+  Status status = copyToDevice(device, buffer->address(), from, bytes, stream);
   if (status.ok())
-    status = synchronize(device, nullptr);
+    status = synchronize(device, stream);
   if (!status.ok())
     return status;
   return buffer;
 }
 
-Result<DeviceBuffer> DeviceBuffer::duplicate() const {
+Result<DeviceBuffer> DeviceBuffer::duplicate(CuStream stream) const {
   if (!device)
     return DeviceBuffer();
   Result<DeviceBuffer> buffer = allocate(*device, length);
@@ -69,9 +70,9 @@ Result<DeviceBuffer> DeviceBuffer::duplicate() const {
   if (!guard.status().ok())
     return guard.status();
   NIBBLE_CUDA_TRY(device->driver(), cuMemcpyDtoDAsync,
-                  (buffer->address(), place, length, nullptr),
+                  (buffer->address(), place, length, stream),
                   "bytes=" + std::to_string(length));
-  if (Status status = synchronize(*device, nullptr); !status.ok())
+  if (Status status = synchronize(*device, stream); !status.ok())
     return status;
   return buffer;
 }

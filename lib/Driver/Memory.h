@@ -24,13 +24,14 @@ public:
 
   /// `bytes` bytes, aligned to 256, with any content. 0 bytes are an address.
   static Result<DeviceBuffer> allocate(const Device &device, size_t bytes);
-  /// The same with the content of host memory `from`; returns when it is there.
+  /// The same with the content of host memory `from`, copied on `stream`;
+  /// returns when it is there.
   static Result<DeviceBuffer> copyOf(const Device &device, const void *from,
-                                     size_t bytes);
+                                     size_t bytes, CuStream stream = nullptr);
 
-  /// Other memory with the same content; returns when it is there. None of
-  /// none.
-  Result<DeviceBuffer> duplicate() const;
+  /// Other memory with the same content, copied on `stream`; returns when it is
+  /// there. None of none.
+  Result<DeviceBuffer> duplicate(CuStream stream = nullptr) const;
 
   /// 0 if there is no memory.
   CuDevicePtr address() const { return place; }

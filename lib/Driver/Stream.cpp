@@ -45,6 +45,14 @@ Status driver::synchronize(const Device &device, CuStream stream) {
   return {};
 }
 
+bool driver::isCapturing(const Device &device, CuStream stream) {
+  ContextGuard guard(device);
+  CuCaptureStatus status = CuCaptureNone;
+  return !guard.status().ok() ||
+         device.api().cuStreamIsCapturing(stream, &status) != CuSuccess ||
+         status != CuCaptureNone;
+}
+
 Result<std::unique_ptr<Graph>>
 Graph::capture(const Device &device, const Stream &stream,
                const std::function<Status()> &work) {

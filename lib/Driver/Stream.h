@@ -36,6 +36,10 @@ private:
 /// Waits until all work on `stream` is done.
 Status synchronize(const Device &device, CuStream stream);
 
+/// True if work on `stream` is being captured, or the driver does not say: it
+/// refuses to of the default stream while another one is captured.
+bool isCapturing(const Device &device, CuStream stream);
+
 /// Work that was captured once and is replayed as a whole.
 class Graph {
 public:

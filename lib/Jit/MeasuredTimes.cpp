@@ -36,6 +36,17 @@ MeasuredTimes nibble::findTimes(DiskCache &cache, const std::string &problem) {
   return times;
 }
 
+CacheEntry nibble::timesEntry(const std::string &name,
+                              const MeasuredTimes &times) {
+  json::Object list;
+  for (const auto &[config, time] : times)
+    list[config] = json::Object{
+        {"median", time.median}, {"p10", time.p10}, {"p90", time.p90}};
+  return {json::Object{
+              {"kind", "times"}, {"name", name}, {"times", std::move(list)}},
+          ""};
+}
+
 void nibble::addTimes(DiskCache &cache, const std::string &problem,
                       const std::string &name, const MeasuredTimes &times) {
   cache.update(problem, [&](const CacheEntry *old) {
@@ -44,13 +55,6 @@ void nibble::addTimes(DiskCache &cache, const std::string &problem,
       readTimes(*old, all);
     for (const auto &[config, time] : times)
       all[config] = time;
-    json::Object list;
-    for (const auto &[config, time] : all)
-      list[config] = json::Object{
-          {"median", time.median}, {"p10", time.p10}, {"p90", time.p90}};
-    return CacheEntry{json::Object{{"kind", "times"},
-                                   {"name", name},
-                                   {"times", std::move(list)}},
-                      ""};
+    return timesEntry(name, all);
   });
 }

@@ -33,6 +33,10 @@ MeasuredTimes findTimes(DiskCache &cache, const std::string &problem);
 void addTimes(DiskCache &cache, const std::string &problem,
               const std::string &name, const MeasuredTimes &times);
 
+/// The entry of a cache or of a file of kernels that findTimes() reads `times`
+/// of.
+CacheEntry timesEntry(const std::string &name, const MeasuredTimes &times);
+
 } // namespace nibble
 
 #endif // NIBBLE_JIT_MEASUREDTIMES_H

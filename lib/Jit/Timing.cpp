@@ -18,6 +18,13 @@ int64_t nibble::coldBytes(const driver::Device &device) {
       5 * static_cast<int64_t>(device.properties().l2Bytes));
 }
 
+size_t nibble::coldCopies(size_t cold, size_t weightBytes, size_t freeBytes) {
+  size_t bytes = std::max<size_t>(weightBytes, 1);
+  size_t copies = std::min(
+      {cold / bytes + 1, freeBytes / 2 / bytes, static_cast<size_t>(512)});
+  return copies < 2 ? 0 : copies;
+}
+
 CallTime nibble::summarise(std::vector<double> times) {
   std::sort(times.begin(), times.end());
   auto at = [&](double share) {

@@ -24,6 +24,12 @@ namespace nibble {
 /// its own out of L2: five times the cache, at least 256 MiB.
 int64_t coldBytes(const driver::Device &device);
 
+/// How many copies of `weightBytes` bytes to rotate over: so many that they
+/// make up `cold` bytes, at most 512, and in at most half of `freeBytes` bytes
+/// of memory, the rest of which is the host program's. 0 where they would be
+/// one, which is as warm or cold as what it is copied from.
+size_t coldCopies(size_t cold, size_t weightBytes, size_t freeBytes);
+
 /// Puts one call on a stream.
 using Call = std::function<Status(void *stream)>;
 

@@ -9,9 +9,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/AheadOfTime.h"
+#include "API/Floor.h"
 #include "API/KernelChoice.h"
 #include "Commands.h"
 #include "Layers.h"
+#include "Layout/PackedProgram.h"
+#include "Model/PackedWeights.h"
 #include "Ptxas.h"
 #include "Table.h"
 #include "Target/TargetSpec.h"
@@ -74,6 +77,14 @@ static void say(StringRef what, const Twine &text) {
   outs() << left_justify(what, 16) << text << "\n";
 }
 
+/// The GPU that a call is for, as far as choices depend on it.
+static driver::DeviceProperties deviceOf(const Call &call) {
+  driver::DeviceProperties device;
+  device.multiprocessors = call.multiprocessors;
+  device.maxSharedBytesPerBlock = static_cast<size_t>(call.spec.sharedBytes);
+  return device;
+}
+
 /// The request that a layer makes for `call`.
 static Result<CompileRequest> requestOf(const Call &call) {
   Result<KernelConfig> overrides = parseOverrides(config);
@@ -82,9 +93,7 @@ static Result<CompileRequest> requestOf(const Call &call) {
   bool host = call.spec.isHost();
   CallKind kind = {call.type, bucketOf(call.rows, host),
                    !host && denseIsAligned(call.layer, call.type)};
-  driver::DeviceProperties device;
-  device.multiprocessors = call.multiprocessors;
-  device.maxSharedBytesPerBlock = static_cast<size_t>(call.spec.sharedBytes);
+  driver::DeviceProperties device = deviceOf(call);
   CompileRequest request =
       host ? hostRequest(call.layer, kind, *overrides)
            : gpuRequest(call.layer, kind, target, device, *overrides);
@@ -167,6 +176,45 @@ static Status explainResources(const Call &call, const CompiledKernel &kernel,
   return Status();
 }
 
+static void explainFloors(double bytes, double operations) {
+  std::optional<Floors> floors = floorsOf(target, bytes, operations);
+  if (!floors) {
+    say("floors", "not measured for " + target);
+    return;
+  }
+  say("floors", fixed(floors->memory, 2) + " us to move the bytes, " +
+                    fixed(floors->operations, 2) +
+                    " us to multiply, by an H100's rates");
+}
+
+/// What tuning would try, in its order, and what cannot run.
+static void explainAlternatives(const Call &call) {
+  // The kernel is for all rows of the bucket, and chosen for its first.
+  int64_t rows = firstRows(bucketOf(call.rows, /*host=*/false));
+  driver::DeviceProperties device = deviceOf(call);
+  std::vector<KernelConfig> ranked =
+      tuningConfigs(call.layer, call.rows, /*packed=*/true, device);
+  for (auto [i, each] : enumerate(ranked)) {
+    std::string words = overrideWords(each);
+    bool own = each.params.empty(); // nothing but nibble's choice
+    say(i == 0 ? "ranked" : "",
+        Twine(i + 1) + ". " + (own ? "nibble's own choice" : words));
+  }
+  bool first = true;
+  for (const PackedChoice &each : packedChoices(call.layer, rows, device))
+    if (each.refusal) {
+      say(first ? "excluded" : "",
+          overrideWords(each.config) + ": " + *each.refusal);
+      first = false;
+    }
+  if (call.rows > layout::PackedProgram::mostRows)
+    say("packed order", "not for " + Twine(call.rows) +
+                            " rows; it is for up to " +
+                            Twine(layout::PackedProgram::mostRows));
+  else if (!model::packedGroupRows(call.layer))
+    say("packed order", "the layer has none");
+}
+
 static Status explain(const Call &call) {
   const model::Layer &layer = call.layer;
   Result<CompileRequest> request = requestOf(call);
@@ -182,7 +230,7 @@ static Status explain(const Call &call) {
                                   {"G", layer.groups}});
   if (!programs.ok())
     return programs.status();
-  double bytes = bytesOf(layer, call.rows, call.type);
+  double bytes = callBytes(layer, call.rows, call.type);
   double operations = 2.0 * static_cast<double>(call.rows) *
                       static_cast<double>(layer.inFeatures) *
                       static_cast<double>(layer.outFeatures);
@@ -190,11 +238,14 @@ static Status explain(const Call &call) {
       Twine(call.rows) + " rows of " + dtypeName(call.type) + " for " + target);
   say("work", fixed(bytes / 1e6, 3) + " MB, " + fixed(operations / 1e6, 1) +
                   " MFLOP: " + fixed(operations / bytes, 1) + " FLOP a byte");
+  if (!call.spec.isHost())
+    explainFloors(bytes, operations);
   say("kernel", kernel->name + " by schedule " + kernel->schedule +
                     (kernel->mmaRefused.empty()
                          ? ""
                          : "; mma refuses it: " + kernel->mmaRefused));
-  say("configuration", kernel->config);
+  say("configuration",
+      kernel->config + (config.empty() ? "" : " (as --config says)"));
   if (call.spec.isHost()) {
     say("programs", Twine(*programs));
     return Status();
@@ -206,6 +257,7 @@ static Status explain(const Call &call) {
   if (Status status = explainResources(call, *kernel, *programs); !status.ok())
     return status;
   say("instructions", instructionMix(kernel->code));
+  explainAlternatives(call);
   return Status();
 }
 

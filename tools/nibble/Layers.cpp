@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Layers.h"
+#include "API/Floor.h"
+#include "API/KernelChoice.h"
 #include "Driver/Device.h"
 #include "Driver/Driver.h"
 #include "llvm/ADT/StringExtras.h"
@@ -13,17 +15,44 @@
 using namespace nibble;
 using namespace llvm;
 
+static Result<int64_t> readRowCount(StringRef word) {
+  int64_t rows;
+  if (word.getAsInteger(10, rows) || rows < 1 || rows > (1 << 20))
+    return Status(ErrorCode::InvalidArgument,
+                  "--m has '" + word.str() +
+                      "'; numbers of rows are 1 to 1048576");
+  return rows;
+}
+
 Result<SmallVector<int64_t>> tool::readRowCounts(const std::string &list) {
   SmallVector<int64_t> counts;
   SmallVector<StringRef> words;
   SplitString(list, words, ",");
   for (StringRef word : words) {
-    int64_t rows;
-    if (word.getAsInteger(10, rows) || rows < 1 || rows > (1 << 20))
+    Result<int64_t> rows = readRowCount(word);
+    if (!rows.ok())
+      return rows.status();
+    counts.push_back(*rows);
+  }
+  if (counts.empty())
+    return Status(ErrorCode::InvalidArgument, "--m is empty");
+  return counts;
+}
+
+Result<std::vector<int64_t>> tool::readRowRanges(const std::string &list) {
+  std::vector<int64_t> counts;
+  SmallVector<StringRef> words;
+  SplitString(list, words, ",");
+  for (StringRef word : words) {
+    auto [begin, end] = word.split(':');
+    Result<int64_t> first = readRowCount(begin);
+    Result<int64_t> last = readRowCount(word.contains(':') ? end : begin);
+    if (!first.ok() || !last.ok())
+      return first.ok() ? last.status() : first.status();
+    if (*first > *last)
       return Status(ErrorCode::InvalidArgument,
-                    "--m has '" + word.str() +
-                        "'; numbers of rows are 1 to 1048576");
-    counts.push_back(rows);
+                    "--m has the range '" + word.str() + "', which is empty");
+    append_range(counts, rowsToTune(*first, *last));
   }
   if (counts.empty())
     return Status(ErrorCode::InvalidArgument, "--m is empty");
@@ -49,16 +78,6 @@ tool::chooseLayers(const model::Checkpoint &checkpoint,
   return names;
 }
 
-double tool::bytesOf(const model::Layer &layer, int64_t rows, DType type) {
-  double bytes = 4.0 * (layer.qweight.size() + layer.qzeros.size()) +
-                 layer.scaleBytes().size() + 4.0 * layer.bias.size();
-  if (layer.actOrder)
-    bytes += 4.0 * layer.gIdx.size();
-  return bytes +
-         static_cast<double>(rows) *
-             (layer.inFeatures * dtypeSize(type) + layer.outFeatures * 2.0);
-}
-
 double tool::floorOf(const QuantLinear &linear, double bytes) {
   StringRef number = linear.device();
   int ordinal;
@@ -70,9 +89,6 @@ double tool::floorOf(const QuantLinear &linear, double bytes) {
   Result<driver::Device *> device = (*driver)->device(ordinal);
   if (!device.ok())
     return 0;
-  const driver::DeviceProperties &properties = (*device)->properties();
-  // Two transfers a clock; kHz times bytes are 1e-3 bytes a microsecond.
-  double peak =
-      2.0 * properties.memoryClockKHz * 1e-3 * properties.memoryBusBits / 8;
-  return peak > 0 ? 2.7 + bytes / (0.943 * peak) : 0;
+  double peak = peakRate((*device)->properties());
+  return peak > 0 ? memoryFloor(bytes, peak) : 0;
 }

@@ -18,6 +18,10 @@ namespace nibble::tool {
 /// The numbers of rows in `list`, such as `1,16,256`.
 Result<llvm::SmallVector<int64_t>> readRowCounts(const std::string &list);
 
+/// The same with ranges, such as `1:64,4096`, each of which stands for a number
+/// of rows of every group that tuning tells apart.
+Result<std::vector<int64_t>> readRowRanges(const std::string &list);
+
 /// The type of x called f16, bf16 or f32.
 Result<DType> readType(const std::string &name);
 
@@ -30,12 +34,8 @@ inline constexpr char formatHelp[] =
 Result<std::vector<std::string>>
 chooseLayers(const model::Checkpoint &checkpoint, const std::string &name);
 
-/// Bytes that a call has to move: weights, scales, zero points, x and y.
-double bytesOf(const model::Layer &layer, int64_t rows, DType type);
-
-/// The least time in which `linear` can move `bytes` bytes, in microseconds:
-/// 2.7 us and 94.3% of the memory's peak rate, which cold reads were measured
-/// to take on an H100. 0 on the CPU and where the driver hides the clock.
+/// The least time in which `linear` can move `bytes` bytes, in microseconds;
+/// 0 on the CPU and where the driver hides the memory's clock.
 double floorOf(const QuantLinear &linear, double bytes);
 
 } // namespace nibble::tool

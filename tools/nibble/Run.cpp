@@ -8,6 +8,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "API/Floor.h"
 #include "Commands.h"
 #include "Layers.h"
 #include "Model/Pack.h"
@@ -175,7 +176,7 @@ Status tool::runRun() {
           return time.status().withContext(name);
         int64_t K = layer->inFeatures(), N = layer->outFeatures();
         double seconds = time->median * 1e-6;
-        double bytes = bytesOf(*model, rows, *type);
+        double bytes = callBytes(*model, rows, *type);
         double gigabytes = bytes / seconds * 1e-9;
         double gigaflops =
             2.0 * static_cast<double>(rows) * K * N / seconds * 1e-9;

@@ -391,6 +391,97 @@ TEST_F(OnDevice, TuningChoosesTheFastest) {
   EXPECT_NE((*given)[0].config.find("BLOCK_K=64"), std::string::npos);
 }
 
+/// A policy answers every call rightly, and ends at the configuration that was
+/// measured to be fastest.
+TEST_F(OnDevice, PoliciesEndAtTheFastest) {
+  for (TuningPolicy policy : {TuningPolicy::Background, TuningPolicy::Blocking})
+    for (int64_t rows : {3, 40, 200}) {
+      // Sizes of its own, so that no other test has tuned it.
+      int64_t N = 512 + 128 * (policy == TuningPolicy::Blocking);
+      Problem p = problem(1152, N, rows);
+      QuantLinearOptions options;
+      options.device = "cuda:0";
+      options.tuning = policy;
+      p.layer = *QuantLinear::create(arraysOf(p.model, false), options);
+      ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
+      expectRight(p, result(p));
+      std::vector<Prepared> seen;
+      Status status =
+          p.layer.prepareAll({DType::F16}, {rows}, [&](const Prepared &each) {
+            seen.push_back(each);
+          });
+      ASSERT_TRUE(status.ok()) << status.message();
+      ASSERT_EQ(seen.size(), 1u);
+      ASSERT_FALSE(seen[0].candidates.empty());
+      EXPECT_EQ(seen[0].kernel->config, seen[0].candidates[0].config);
+      ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
+      expectRight(p, result(p));
+      // Nothing is measured twice.
+      Status again =
+          p.layer.prepareAll({DType::F16}, {rows}, [&](const Prepared &each) {
+            EXPECT_EQ(each.measured, 0u);
+          });
+      EXPECT_TRUE(again.ok()) << again.message();
+    }
+}
+
+TEST_F(OnDevice, CapturedCallsAreNotTuned) {
+  Problem p = problem(1280, 384, 5);
+  QuantLinearOptions options;
+  options.device = "cuda:0";
+  options.tuning = TuningPolicy::Blocking;
+  p.layer = *QuantLinear::create(arraysOf(p.model, false), options);
+  auto stream = driver::Stream::create(*device);
+  ASSERT_TRUE(stream.ok());
+  EXPECT_FALSE(driver::isCapturing(*device, (*stream)->handle()));
+  auto graph = driver::Graph::capture(*device, **stream, [&] {
+    EXPECT_TRUE(driver::isCapturing(*device, (*stream)->handle()));
+    return p.layer.forward(p.xView(), p.yView(), (*stream)->handle());
+  });
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  ASSERT_TRUE((*graph)->time(**stream).ok());
+  expectRight(p, result(p, (*stream)->handle()));
+  ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
+  expectRight(p, result(p));
+}
+
+TEST_F(OnDevice, PinnedChoicesStay) {
+  Problem p = problem(1024, 896, 16);
+  QuantLinearOptions options;
+  options.device = "cuda:0";
+  options.pinned = true;
+  p.layer = *QuantLinear::create(arraysOf(p.model, false), options);
+  std::string before = (*p.layer.prepare(DType::F16, 16))->config;
+  ASSERT_TRUE(p.layer.tune(DType::F16, 16, {"lorax"}).ok());
+  EXPECT_EQ((*p.layer.prepare(DType::F16, 16))->config, before);
+  ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
+  expectRight(p, result(p));
+}
+
+TEST_F(OnDevice, BatchInvariantRowsHaveTheSameBits) {
+  Problem all = problem(2048, 1024, 150);
+  QuantLinearOptions options;
+  options.device = "cuda:0";
+  options.batchInvariant = true;
+  all.layer = *QuantLinear::create(arraysOf(all.model, false), options);
+  ASSERT_TRUE(all.layer.forward(all.xView(), all.yView()).ok());
+  std::vector<uint16_t> expected = result(all);
+  expectRight(all, expected);
+  for (int64_t rows : {1, 2, 7, 33, 64, 65, 149})
+    for (int64_t first : {0, 1}) {
+      TensorView x = all.xView(), y = all.yView();
+      x.data = static_cast<char *>(x.data) + first * 2048 * 2;
+      x.shape[0] = y.shape[0] = rows;
+      ASSERT_TRUE(all.layer.forward(x, y).ok());
+      std::vector<uint16_t> some = result(all);
+      EXPECT_TRUE(std::equal(some.begin(), some.begin() + rows * 1024,
+                             expected.begin() + first * 1024))
+          << rows << " rows from " << first;
+    }
+  EXPECT_EQ(all.layer.tune(DType::F16, 1).status().code(),
+            ErrorCode::Unsupported);
+}
+
 TEST_F(OnDevice, MissingDeviceIsNamed) {
   std::mt19937 random(1);
   model::Layer model =

@@ -1,0 +1,100 @@
+//===- API/TunedTable.cpp - What tuning has found -------------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See TunedTable.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "API/TunedTable.h"
+#include "API/KernelChoice.h"
+#include "Jit/KernelFile.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace nibble;
+
+/// Never destroyed: a thread may tune while the process ends.
+TunedTable &TunedTable::shared() {
+  static auto *table = new TunedTable(DiskCache::shared());
+  return *table;
+}
+
+/// With the lock held.
+MeasuredTimes TunedTable::allTimes(const std::string &problem) const {
+  MeasuredTimes times = findTimes(cache, problem);
+  if (auto own = known.find(problem); own != known.end())
+    for (const auto &[config, time] : own->second.measured)
+      times[config] = time;
+  return times;
+}
+
+std::optional<KernelConfig> TunedTable::find(const TuningKey &key) {
+  std::lock_guard lock(mutex);
+  if (auto own = known.find(key.problem);
+      own != known.end() && own->second.chosen)
+    return own->second.chosen;
+  MeasuredTimes times = allTimes(key.problem);
+  auto best = llvm::min_element(times, [](const auto &a, const auto &b) {
+    return a.second.median < b.second.median;
+  });
+  if (best == times.end())
+    return std::nullopt;
+  Result<KernelConfig> config = parseOverrides(best->first);
+  if (!config.ok()) // of a nibble to come
+    return std::nullopt;
+  Known &own = known[key.problem];
+  own.name = key.name;
+  own.chosen = *config;
+  return own.chosen;
+}
+
+MeasuredTimes TunedTable::times(const TuningKey &key) {
+  std::lock_guard lock(mutex);
+  return allTimes(key.problem);
+}
+
+void TunedTable::add(const TuningKey &key, const MeasuredTimes &times) {
+  {
+    std::lock_guard lock(mutex);
+    Known &own = known[key.problem];
+    own.name = key.name;
+    for (const auto &[config, time] : times)
+      own.measured[config] = time;
+  }
+  addTimes(cache, key.problem, key.name, times);
+}
+
+void TunedTable::choose(const TuningKey &key, const KernelConfig &config) {
+  std::lock_guard lock(mutex);
+  Known &own = known[key.problem];
+  own.name = key.name;
+  own.chosen = config;
+}
+
+bool TunedTable::isSearched(const TuningKey &key) {
+  std::lock_guard lock(mutex);
+  auto own = known.find(key.problem);
+  return own != known.end() && own->second.searched;
+}
+
+void TunedTable::setSearched(const TuningKey &key) {
+  std::lock_guard lock(mutex);
+  Known &own = known[key.problem];
+  own.name = key.name;
+  own.searched = true;
+}
+
+Status TunedTable::save(const std::string &path) {
+  std::map<std::string, CacheEntry> entries;
+  {
+    std::lock_guard lock(mutex);
+    for (const auto &[problem, own] : known)
+      if (MeasuredTimes times = allTimes(problem); !times.empty())
+        entries.emplace(problem, timesEntry(own.name, times));
+  }
+  if (entries.empty())
+    return Status(ErrorCode::NotFound,
+                  "nothing was tuned that could be written to '" + path + "'");
+  return writeKernelFile(path, entries);
+}
