@@ -54,12 +54,12 @@ QuantLinear::State::ColdCalls::make(const State &state, DType type,
       return buffer.status();
     calls.buffers.push_back(std::move(*buffer));
   }
-  Result<driver::MemoryInfo> memory = state.device->memoryInfo();
-  if (!memory.ok())
-    return memory.status();
+  Result<size_t> free = state.device->freeBytes();
+  if (!free.ok())
+    return free.status();
   size_t copies =
       coldCopies(static_cast<size_t>(coldBytes(*state.device)),
-                 state.weights.bytesRead(packed), memory->freeBytes);
+                 state.weights.bytesRead(packed), *free);
   for (size_t i = 0; i < copies; ++i) {
     Result<WeightAddresses> weights =
         state.weights.duplicate(packed, calls.buffers, stream);

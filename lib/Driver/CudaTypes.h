@@ -108,6 +108,12 @@ enum CuStreamFlags : unsigned {
 
 enum CuEventFlags : unsigned { CuEventDefault = 0 };
 
+/// Whether a stream is being captured, as cuStreamIsCapturing answers.
+enum CuCaptureStatus : int {
+  CuCaptureNone = 0,
+  CuCaptureActive = 1,
+};
+
 enum CuCaptureMode : int {
   CuCaptureGlobal = 0,
   CuCaptureThreadLocal = 1,

@@ -74,6 +74,16 @@ Device::~Device() {
     api().cuDevicePrimaryCtxRelease(handle);
 }
 
+Result<std::size_t> Device::freeBytes() const {
+  ContextGuard guard(*this);
+  if (!guard.status().ok())
+    return guard.status();
+  std::size_t free = 0, total = 0;
+  NIBBLE_CUDA_TRY(owner, cuMemGetInfo, (&free, &total),
+                  "device=" + std::to_string(number));
+  return free;
+}
+
 ContextGuard::ContextGuard(const Device &device) : device(device) {
   CuContext current = nullptr;
   if (device.api().cuCtxGetCurrent(&current) == CuSuccess &&

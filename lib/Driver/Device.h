@@ -70,6 +70,9 @@ public:
   /// The primary context; the Device owns one reference to it.
   CuContext context() const { return primary; }
 
+  /// Bytes of memory that are free now.
+  Result<std::size_t> freeBytes() const;
+
 private:
   explicit Device(Driver &driver) : owner(driver) {}
   Status read(int ordinal);

@@ -54,6 +54,8 @@ static std::mutex mutex;
 static thread_local CuContext stack[16];
 static thread_local int depth = 0;
 static thread_local CuCaptureMode captureMode = CuCaptureGlobal;
+/// The stream that is being captured.
+static thread_local CuStream captured = nullptr;
 
 /// The primary contexts' handles are addresses here.
 static char primaries[2];
@@ -307,14 +309,25 @@ CuResult cuLaunchKernelEx(const CuLaunchConfig *config, CuFunction function,
 // Memory
 //===----------------------------------------------------------------------===//
 
+/// What is left of the memory of the current context's device.
+static std::size_t available() {
+  std::size_t left = standInMemory[current() == primary(1)];
+  for (const auto &[begin, context] : state.held[Memory])
+    if (context == current())
+      left -= state.bytes[begin];
+  return left;
+}
+
+CuResult cuMemGetInfo(std::size_t *freeBytes, std::size_t *totalBytes) {
+  *freeBytes = available();
+  *totalBytes = standInMemory[current() == primary(1)];
+  return CuSuccess;
+}
+
 CuResult cuMemAlloc(CuDevicePtr *address, std::size_t bytes) {
   if (bytes == 0)
     return misuse("cuMemAlloc of 0 bytes");
-  std::size_t available = standInMemory[current() == primary(1)];
-  for (const auto &[begin, context] : state.held[Memory])
-    if (context == current())
-      available -= state.bytes[begin];
-  if (bytes > available)
+  if (bytes > available())
     return CuErrorOutOfMemory;
   make(Memory, address, bytes);
   state.bytes[reinterpret_cast<void *>(*address)] = bytes;
@@ -382,10 +395,18 @@ CuResult cuStreamSynchronize(CuStream stream) {
   return isStream(stream) ? CuSuccess : misuse("cuStreamSynchronize");
 }
 CuResult cuStreamBeginCapture(CuStream stream, CuCaptureMode) {
-  return holds(Streams, stream) ? CuSuccess : misuse("cuStreamBeginCapture");
+  if (!holds(Streams, stream))
+    return misuse("cuStreamBeginCapture");
+  captured = stream;
+  return CuSuccess;
 }
 CuResult cuStreamEndCapture(CuStream, CuGraph *graph) {
+  captured = nullptr;
   return make(Graphs, graph);
+}
+CuResult cuStreamIsCapturing(CuStream stream, CuCaptureStatus *status) {
+  *status = stream && stream == captured ? CuCaptureActive : CuCaptureNone;
+  return isStream(stream) ? CuSuccess : misuse("cuStreamIsCapturing");
 }
 CuResult cuThreadExchangeStreamCaptureMode(CuCaptureMode *mode) {
   std::swap(*mode, captureMode);

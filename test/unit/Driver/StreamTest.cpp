@@ -64,6 +64,20 @@ TEST_F(DeviceStreams, CaptureWhatIsTimed) {
   }
 }
 
+TEST_F(DeviceStreams, KnowThatTheyAreCaptured) {
+  EXPECT_FALSE(isCapturing(device(1), stream->handle()));
+  bool captured = false;
+  ASSERT_TRUE(Graph::capture(device(1), *stream, [&] {
+                captured = isCapturing(device(1), stream->handle());
+                return Status();
+              }).ok());
+  EXPECT_TRUE(captured);
+  EXPECT_FALSE(isCapturing(device(1), stream->handle()));
+  // A stream that cannot be asked is left alone, too.
+  fail(Entry_cuStreamIsCapturing);
+  EXPECT_TRUE(isCapturing(device(1), stream->handle()));
+}
+
 TEST_F(DeviceStreams, CaptureNothingThatFails) {
   EXPECT_REFUSED(capture({ErrorCode::Internal, "no work"}).status(), Internal,
                  "no work");
