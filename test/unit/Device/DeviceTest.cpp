@@ -83,6 +83,16 @@ protected:
             std::move(*yThere)};
   }
 
+  /// `p` with its layer held as `options` say.
+  Problem heldAs(QuantLinearOptions options, Problem p) {
+    options.device = "cuda:0";
+    Result<QuantLinear> layer =
+        QuantLinear::create(arraysOf(p.model, false), options);
+    EXPECT_TRUE(layer.ok()) << layer.status().message();
+    p.layer = *layer;
+    return p;
+  }
+
   /// y after everything on `stream`.
   std::vector<uint16_t> result(const Problem &p,
                                driver::CuStream stream = nullptr) {
@@ -398,11 +408,9 @@ TEST_F(OnDevice, PoliciesEndAtTheFastest) {
     for (int64_t rows : {3, 40, 200}) {
       // Sizes of its own, so that no other test has tuned it.
       int64_t N = 512 + 128 * (policy == TuningPolicy::Blocking);
-      Problem p = problem(1152, N, rows);
       QuantLinearOptions options;
-      options.device = "cuda:0";
       options.tuning = policy;
-      p.layer = *QuantLinear::create(arraysOf(p.model, false), options);
+      Problem p = heldAs(options, problem(1152, N, rows));
       ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
       expectRight(p, result(p));
       std::vector<Prepared> seen;
@@ -426,11 +434,9 @@ TEST_F(OnDevice, PoliciesEndAtTheFastest) {
 }
 
 TEST_F(OnDevice, CapturedCallsAreNotTuned) {
-  Problem p = problem(1280, 384, 5);
   QuantLinearOptions options;
-  options.device = "cuda:0";
   options.tuning = TuningPolicy::Blocking;
-  p.layer = *QuantLinear::create(arraysOf(p.model, false), options);
+  Problem p = heldAs(options, problem(1280, 384, 5));
   auto stream = driver::Stream::create(*device);
   ASSERT_TRUE(stream.ok());
   EXPECT_FALSE(driver::isCapturing(*device, (*stream)->handle()));
@@ -446,11 +452,9 @@ TEST_F(OnDevice, CapturedCallsAreNotTuned) {
 }
 
 TEST_F(OnDevice, PinnedChoicesStay) {
-  Problem p = problem(1024, 896, 16);
   QuantLinearOptions options;
-  options.device = "cuda:0";
   options.pinned = true;
-  p.layer = *QuantLinear::create(arraysOf(p.model, false), options);
+  Problem p = heldAs(options, problem(1024, 896, 16));
   std::string before = (*p.layer.prepare(DType::F16, 16))->config;
   ASSERT_TRUE(p.layer.tune(DType::F16, 16, {"lorax"}).ok());
   EXPECT_EQ((*p.layer.prepare(DType::F16, 16))->config, before);
@@ -459,11 +463,9 @@ TEST_F(OnDevice, PinnedChoicesStay) {
 }
 
 TEST_F(OnDevice, BatchInvariantRowsHaveTheSameBits) {
-  Problem all = problem(2048, 1024, 150);
   QuantLinearOptions options;
-  options.device = "cuda:0";
   options.batchInvariant = true;
-  all.layer = *QuantLinear::create(arraysOf(all.model, false), options);
+  Problem all = heldAs(options, problem(2048, 1024, 150));
   ASSERT_TRUE(all.layer.forward(all.xView(), all.yView()).ok());
   std::vector<uint16_t> expected = result(all);
   expectRight(all, expected);
