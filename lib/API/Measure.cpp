@@ -57,9 +57,8 @@ QuantLinear::State::ColdCalls::make(const State &state, DType type,
   Result<size_t> free = state.device->freeBytes();
   if (!free.ok())
     return free.status();
-  size_t copies =
-      coldCopies(static_cast<size_t>(coldBytes(*state.device)),
-                 state.weights.bytesRead(packed), *free);
+  size_t copies = coldCopies(static_cast<size_t>(coldBytes(*state.device)),
+                             state.weights.bytesRead(packed), *free);
   for (size_t i = 0; i < copies; ++i) {
     Result<WeightAddresses> weights =
         state.weights.duplicate(packed, calls.buffers, stream);

@@ -12,9 +12,12 @@
 
 #include "../Driver/StandIn.h"
 #include "Driver/Memory.h"
+#include "Driver/Stream.h"
 #include "Refused.h"
 #include "TestLayer.h"
+#include <chrono>
 #include <dlfcn.h>
+#include <thread>
 
 using namespace nibble;
 using namespace nibble::test;
@@ -178,6 +181,137 @@ TEST_F(StandInDevices, WhatFailsLeavesNothing) {
       QuantLinear::empty(4, 128, 2048, 2048, false, options).status(),
       OutOfMemory,
       "cuMemAlloc(bytes=2097152) failed: CUDA_ERROR_OUT_OF_MEMORY (2)");
+}
+
+//===----------------------------------------------------------------------===//
+// Tuning
+//===----------------------------------------------------------------------===//
+
+class StandInTuning : public StandInDevices {
+protected:
+  void TearDown() override {
+    // Tuning in the background may hold a layer for a moment longer.
+    auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (*device(0).freeBytes() != standInMemory[0] &&
+           std::chrono::steady_clock::now() < end)
+      std::this_thread::yield();
+    StandInDevices::TearDown();
+  }
+
+  /// A layer of a size that no other test has, so that nothing is known of it.
+  QuantLinear layerBy(TuningPolicy policy, int64_t columns,
+                      bool pinned = false) {
+    QuantLinearOptions options;
+    options.device = "cuda:0";
+    options.tuning = policy;
+    options.pinned = pinned;
+    model::Layer layer = randomLayer(random, 4, 32, K, columns, Groups::None,
+                                     /*bias=*/true);
+    Result<QuantLinear> made =
+        QuantLinear::create(arraysOf(layer, false), options);
+    EXPECT_TRUE(made.ok()) << made.status().message();
+    return *made;
+  }
+
+  /// The configuration that calls of three rows run.
+  static std::string configOf(const QuantLinear &layer) {
+    return (*layer.prepare(DType::F16, rows))->config;
+  }
+
+  Status call(const QuantLinear &layer, driver::CuStream stream = nullptr) {
+    DeviceBuffer x = memoryOn(0);
+    Result<DeviceBuffer> y =
+        DeviceBuffer::allocate(device(0), rows * layer.outFeatures() * 2);
+    EXPECT_TRUE(y.ok());
+    return layer.forward(
+        TensorView::dense(reinterpret_cast<void *>(x.address()), DType::F16,
+                          {rows, K}),
+        TensorView::dense(reinterpret_cast<void *>(y->address()), DType::F16,
+                          {rows, layer.outFeatures()}),
+        stream);
+  }
+
+  int timed() const { return state->calls[Entry_cuGraphLaunch].count; }
+};
+
+TEST_F(StandInTuning, BlockingTunesBeforeTheFirstCall) {
+  QuantLinear layer = layerBy(TuningPolicy::Blocking, 208);
+  int before = timed();
+  ASSERT_TRUE(call(layer).ok());
+  int after = timed();
+  EXPECT_GT(after, before);
+  // Nothing is measured twice, by another layer of the kind neither.
+  ASSERT_TRUE(call(layer).ok());
+  QuantLinear other = layerBy(TuningPolicy::Blocking, 208);
+  ASSERT_TRUE(call(other).ok());
+  EXPECT_EQ(timed(), after);
+  EXPECT_EQ(configOf(other), configOf(layer));
+}
+
+TEST_F(StandInTuning, HeuristicMeasuresNothing) {
+  int before = timed();
+  ASSERT_TRUE(call(layerBy(TuningPolicy::Heuristic, 224)).ok());
+  EXPECT_EQ(timed(), before);
+}
+
+TEST_F(StandInTuning, BackgroundTunesWhileCallsRun) {
+  QuantLinear layer = layerBy(TuningPolicy::Background, 240);
+  int before = timed();
+  ASSERT_TRUE(call(layer).ok());
+  // Waits for the search under way, if it is, and does not repeat it.
+  std::vector<Prepared> seen;
+  Status status =
+      layer.prepareAll({DType::F16}, {rows},
+                       [&](const Prepared &each) { seen.push_back(each); });
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_GT(timed(), before);
+  ASSERT_EQ(seen.size(), 1u);
+  ASSERT_GT(seen[0].candidates.size(), 1u);
+  EXPECT_EQ(configOf(layer), seen[0].candidates[0].config);
+}
+
+TEST_F(StandInTuning, CapturedCallsAreNotTuned) {
+  auto stream = driver::Stream::create(device(0));
+  ASSERT_TRUE(stream.ok());
+  for (TuningPolicy policy :
+       {TuningPolicy::Background, TuningPolicy::Blocking}) {
+    QuantLinear layer =
+        layerBy(policy, policy == TuningPolicy::Blocking ? 256 : 272);
+    int before = timed();
+    auto graph = driver::Graph::capture(
+        device(0), **stream, [&] { return call(layer, (*stream)->handle()); });
+    ASSERT_TRUE(graph.ok()) << graph.status().message();
+    EXPECT_EQ(timed(), before);
+    EXPECT_TRUE(call(layer).ok());
+    EXPECT_TRUE(layer.prepareAll({DType::F16}, {rows}).ok());
+    EXPECT_GT(timed(), before);
+  }
+}
+
+TEST_F(StandInTuning, PinnedChoicesStay) {
+  QuantLinear layer = layerBy(TuningPolicy::Background, 288, /*pinned=*/true);
+  int before = timed();
+  ASSERT_TRUE(call(layer).ok());
+  EXPECT_EQ(timed(), before);
+  std::string first = configOf(layer);
+  Result<std::vector<Candidate>> tried =
+      layer.tune(DType::F16, rows, {"lorax"});
+  ASSERT_TRUE(tried.ok()) << tried.status().message();
+  EXPECT_NE((*tried)[0].config, first);
+  EXPECT_EQ(configOf(layer), first);
+  // Others take what was found.
+  EXPECT_EQ(configOf(layerBy(TuningPolicy::Heuristic, 288)),
+            (*tried)[0].config);
+}
+
+TEST_F(StandInTuning, FailuresLeaveTheUntunedChoice) {
+  QuantLinear layer = layerBy(TuningPolicy::Blocking, 304);
+  state->failing = Entry_cuStreamCreate;
+  state->failure = driver::CuErrorOutOfMemory;
+  EXPECT_TRUE(call(layer).ok());
+  EXPECT_FALSE(layer.prepareAll({DType::F16}, {rows}).ok());
+  state->failing = EntryCount;
+  EXPECT_TRUE(layer.prepareAll({DType::F16}, {rows}).ok());
 }
 
 } // namespace
