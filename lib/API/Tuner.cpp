@@ -31,8 +31,7 @@ using namespace nibble;
 //===----------------------------------------------------------------------===//
 
 bool QuantLinear::State::isTunable() const {
-  return device && !batchInvariant && overrides.params.empty() &&
-         !overrides.warps;
+  return device && !batchInvariant && overrides == *parseOverrides("");
 }
 
 TuningKey QuantLinear::State::tuningKey(DType type, int64_t rows) const {

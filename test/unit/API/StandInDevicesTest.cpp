@@ -199,9 +199,10 @@ protected:
   }
 
   /// A layer of a size that no other test has, so that nothing is known of it.
-  QuantLinear layerBy(TuningPolicy policy, int64_t columns,
-                      bool pinned = false) {
+  QuantLinear layerBy(TuningPolicy policy, int64_t columns, bool pinned = false,
+                      const std::string &config = "") {
     QuantLinearOptions options;
+    options.config = config;
     options.device = "cuda:0";
     options.tuning = policy;
     options.pinned = pinned;
@@ -302,6 +303,18 @@ TEST_F(StandInTuning, PinnedChoicesStay) {
   // Others take what was found.
   EXPECT_EQ(configOf(layerBy(TuningPolicy::Heuristic, 288)),
             (*tried)[0].config);
+}
+
+TEST_F(StandInTuning, GivenConfigurationsStay) {
+  ASSERT_TRUE(call(layerBy(TuningPolicy::Blocking, 320)).ok());
+  int before = timed();
+  // This word alone says nothing of blocks.
+  QuantLinear layer = layerBy(TuningPolicy::Blocking, 320, /*pinned=*/false,
+                              "packed=1 overlap=1");
+  ASSERT_TRUE(call(layer).ok());
+  EXPECT_EQ(timed(), before);
+  EXPECT_NE(configOf(layer).find("overlap=1"), std::string::npos)
+      << configOf(layer);
 }
 
 TEST_F(StandInTuning, FailuresLeaveTheUntunedChoice) {
