@@ -10,6 +10,7 @@
 
 #include "Commands.h"
 #include "CompileModel.h"
+#include "Layers.h"
 #include "Support/Files.h"
 #include "nibble/Compiler.h"
 #include "llvm/ADT/StringExtras.h"
@@ -75,6 +76,10 @@ static cl::opt<std::string>
     layerName("layer", cl::sub(tool::compileCommand), cl::cat(tool::category),
               cl::value_desc("name"),
               cl::desc("With --model: one layer instead of all"));
+static cl::opt<std::string> formatName("format", cl::sub(tool::compileCommand),
+                                       cl::cat(tool::category),
+                                       cl::value_desc("name"),
+                                       cl::desc(tool::formatHelp));
 static cl::opt<std::string>
     types("dtype", cl::sub(tool::compileCommand), cl::cat(tool::category),
           cl::init("f16"), cl::value_desc("list"),
@@ -105,7 +110,8 @@ Status tool::runCompile() {
     if (output == "-")
       return Status(ErrorCode::InvalidArgument,
                     "--model needs -o, the file to write");
-    return compileModel({modelFolder, layerName, target, types, ptxas, output});
+    return compileModel(
+        {modelFolder, formatName, layerName, target, types, ptxas, output});
   }
   CompileRequest request;
   request.target = target;

@@ -29,7 +29,8 @@ using namespace llvm;
 /// What the layers of `job` ask for.
 static Result<std::map<std::string, CompileRequest>>
 requestsOf(const ModelJob &job) {
-  Result<model::Checkpoint> checkpoint = model::Checkpoint::open(job.folder);
+  Result<model::Checkpoint> checkpoint =
+      model::Checkpoint::open(job.folder, job.format);
   if (!checkpoint.ok())
     return checkpoint.status();
   Result<std::vector<std::string>> names = chooseLayers(*checkpoint, job.layer);

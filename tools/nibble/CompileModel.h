@@ -15,8 +15,8 @@ namespace nibble::tool {
 
 /// What `nibble compile --model` is asked for.
 struct ModelJob {
-  /// The checkpoint.
-  std::string folder;
+  /// The checkpoint, and its format's name; empty believes what it says.
+  std::string folder, format;
   /// One layer; empty for all.
   std::string layer;
   /// Targets and types of x, each separated by commas.

@@ -45,6 +45,10 @@ static cl::opt<std::string> typeName("dtype", cl::sub(explainCommand),
                                      cl::cat(category), cl::init("f16"),
                                      cl::value_desc("type"),
                                      cl::desc("Type of x: f16, bf16 or f32"));
+static cl::opt<std::string> formatName("format", cl::sub(explainCommand),
+                                       cl::cat(category),
+                                       cl::value_desc("name"),
+                                       cl::desc(formatHelp));
 static cl::opt<std::string>
     target("target", cl::sub(explainCommand), cl::cat(category),
            cl::init("sm_90a"), cl::value_desc("name"),
@@ -273,7 +277,8 @@ Status tool::runExplain() {
     return spec.status();
   if (multiprocessors < 0)
     return Status(ErrorCode::InvalidArgument, "--multiprocessors is negative");
-  Result<model::Checkpoint> checkpoint = model::Checkpoint::open(modelFolder);
+  Result<model::Checkpoint> checkpoint =
+      model::Checkpoint::open(modelFolder, formatName);
   if (!checkpoint.ok())
     return checkpoint.status();
   Result<model::Layer> layer = checkpoint->load(layerName);

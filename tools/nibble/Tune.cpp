@@ -47,6 +47,10 @@ static cl::opt<std::string> typeName("dtype", cl::sub(tuneCommand),
                                      cl::cat(category), cl::init("f16"),
                                      cl::value_desc("type"),
                                      cl::desc("Type of x: f16, bf16 or f32"));
+static cl::opt<std::string> formatName("format", cl::sub(tuneCommand),
+                                       cl::cat(category),
+                                       cl::value_desc("name"),
+                                       cl::desc(formatHelp));
 static cl::list<std::string> configs(
     "config", cl::sub(tuneCommand), cl::cat(category), cl::value_desc("words"),
     cl::desc(
@@ -180,7 +184,7 @@ Status tool::runTune() {
   if (!type.ok())
     return type.status();
   Result<model::Checkpoint> checkpoint =
-      model::Checkpoint::open(modelFolder, std::nullopt);
+      model::Checkpoint::open(modelFolder, formatName);
   if (!checkpoint.ok())
     return checkpoint.status();
   Result<std::vector<std::string>> names = chooseLayers(*checkpoint, layerName);
@@ -188,6 +192,7 @@ Status tool::runTune() {
     return names.status().withContext(modelFolder);
   QuantLinearOptions options;
   options.device = device;
+  options.format = formatName;
   options.tuning = TuningPolicy::Blocking;
   std::string summary;
   Result<Table> table =
