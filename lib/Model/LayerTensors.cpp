@@ -8,7 +8,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/LayerTensors.h"
-#include "Support/Half.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -92,13 +91,8 @@ Status LayerTensors::readFloats(const std::string &part,
       check(part, {"F16", "BF16", "F32"}, shape);
   if (!tensor.ok())
     return tensor.status();
-  StringRef dtype = (*tensor)->dtype;
-  if (dtype == "F32")
-    return readAs(part, dtype, shape, into);
-  std::vector<uint16_t> halves;
-  if (Status status = readAs(part, dtype, shape, halves); !status.ok())
-    return status;
-  for (uint16_t bits : halves)
-    into.push_back(dtype == "F16" ? halfToFloat(bits) : bfloatToFloat(bits));
-  return Status();
+  Result<std::vector<float>> numbers = model::readFloats(**tensor);
+  if (numbers.ok())
+    into = std::move(*numbers);
+  return numbers.status();
 }

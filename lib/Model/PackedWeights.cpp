@@ -116,19 +116,17 @@ static std::vector<int32_t> packCodes(const Layer &layer) {
 
 std::vector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
   constexpr int64_t columns = PackedOrder::unitColumns;
-  int64_t N = layer.outFeatures, perWord = 32 / layer.bits;
-  int64_t tiles = (N + columns - 1) / columns;
-  uint32_t maxq = (1u << layer.bits) - 1;
+  Codec codec = layer.codec();
+  int64_t N = layer.outFeatures, tiles = (N + columns - 1) / columns;
   std::vector<uint16_t> packed(layer.groups * tiles * columns * 2);
   for (int64_t g = 0; g < layer.groups; ++g)
     for (int64_t n = 0; n < N; ++n) {
       int64_t tile = n / columns, row = n % 8, half = n % columns / 8;
       uint16_t *place = &packed[((g * tiles + tile) * 8 + row) * 4 + half];
       place[0] = layer.scales[g * N + n];
-      uint32_t stored = static_cast<uint32_t>(
-                            layer.qzeros[g * (N / perWord) + n / perWord]) >>
-                        layer.bits * (n % perWord);
-      place[2] = floatToHalf(static_cast<float>((stored + 1) & maxq));
+      uint32_t stored = codec.get(&layer.qzeros[g * codec.words(N)], 1, n);
+      place[2] =
+          floatToHalf(static_cast<float>((stored + 1) & codec.maxCode()));
     }
   return packed;
 }

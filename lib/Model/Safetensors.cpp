@@ -9,12 +9,14 @@
 
 #include "Model/Safetensors.h"
 #include "Model/Json.h"
+#include "Support/Half.h"
 #include "Support/OutOfMemory.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/raw_ostream.h"
+#include <cstring>
 
 using namespace nibble;
 using namespace nibble::model;
@@ -187,6 +189,36 @@ Result<std::vector<uint8_t>> FileBytes::read() const {
       return status;
     return bytes;
   });
+}
+
+std::optional<DType> model::floatType(StringRef dtype) {
+  return StringSwitch<std::optional<DType>>(dtype)
+      .Case("F16", DType::F16)
+      .Case("BF16", DType::BF16)
+      .Case("F32", DType::F32)
+      .Default(std::nullopt);
+}
+
+Result<std::vector<float>> model::readFloats(const FileTensor &tensor) {
+  std::optional<DType> type = floatType(tensor.dtype);
+  if (!type)
+    return Status(ErrorCode::Unsupported,
+                  "has dtype " + tensor.dtype + ", expected F16, BF16 or F32");
+  Result<std::vector<uint8_t>> bytes = tensor.bytes.read();
+  if (!bytes.ok())
+    return bytes.status();
+  std::vector<float> values(bytes->size() / dtypeSize(*type));
+  for (auto [i, value] : enumerate(values)) {
+    const uint8_t *from = bytes->data() + i * dtypeSize(*type);
+    uint16_t half;
+    if (*type == DType::F32) {
+      std::memcpy(&value, from, 4);
+      continue;
+    }
+    std::memcpy(&half, from, 2);
+    value = *type == DType::F16 ? halfToFloat(half) : bfloatToFloat(half);
+  }
+  return values;
 }
 
 //===----------------------------------------------------------------------===//

@@ -20,10 +20,12 @@
 #define NIBBLE_MODEL_SAFETENSORS_H
 
 #include "Support/Files.h"
+#include "nibble/DType.h"
 #include "nibble/Status.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +58,12 @@ struct FileTensor {
   std::vector<int64_t> shape;
   FileBytes bytes;
 };
+
+/// The type of numbers that files call F16, BF16 or F32; nothing for another.
+std::optional<DType> floatType(llvm::StringRef dtype);
+
+/// The numbers of `tensor`; Unsupported if it is of no such type.
+Result<std::vector<float>> readFloats(const FileTensor &tensor);
 
 /// A file, open for as long as this or a tensor of it lives.
 class SafetensorsFile {

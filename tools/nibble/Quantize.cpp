@@ -15,7 +15,6 @@
 #include "Model/Pack.h"
 #include "Model/TensorFiles.h"
 #include "Support/Files.h"
-#include "Support/Half.h"
 #include "Table.h"
 #include "nibble/DType.h"
 #include "llvm/ADT/StringExtras.h"
@@ -23,7 +22,6 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
-#include <cstring>
 #include <list>
 #include <set>
 
@@ -75,41 +73,6 @@ static cl::opt<bool> staticGroups("static-groups", cl::sub(quantizeCommand),
                                   cl::desc("GPTQ: with --act-order, groups of "
                                            "rows in order"));
 
-static std::optional<DType> floatType(StringRef dtype) {
-  if (dtype == "F16")
-    return DType::F16;
-  if (dtype == "BF16")
-    return DType::BF16;
-  if (dtype == "F32")
-    return DType::F32;
-  return std::nullopt;
-}
-
-/// The numbers of `tensor`; an error if it is of no type that holds them.
-static Result<std::vector<float>> asFloats(const model::FileTensor &tensor) {
-  std::optional<DType> held = floatType(tensor.dtype);
-  if (!held)
-    return Status(ErrorCode::Unsupported,
-                  "has dtype " + tensor.dtype + ", expected F16, BF16 or F32");
-  DType type = *held;
-  Result<std::vector<uint8_t>> read = tensor.bytes.read();
-  if (!read.ok())
-    return read.status();
-  size_t count = read->size() / dtypeSize(type);
-  std::vector<float> values(count);
-  const uint8_t *bytes = read->data();
-  for (size_t i = 0; i < count; ++i) {
-    uint16_t half;
-    if (type == DType::F32) {
-      std::memcpy(&values[i], bytes + i * 4, 4);
-      continue;
-    }
-    std::memcpy(&half, bytes + i * 2, 2);
-    values[i] = type == DType::F16 ? halfToFloat(half) : bfloatToFloat(half);
-  }
-  return values;
-}
-
 namespace {
 /// The tensors to write, and what they belong to.
 struct Output {
@@ -153,7 +116,7 @@ static Status calibrated(model::Layer &layer, ArrayRef<float> weight,
             (tensor->shape.empty() ? std::string("(none)")
                                    : std::to_string(tensor->shape.back())) +
             ", expected " + std::to_string(layer.inFeatures)));
-  Result<std::vector<float>> x = asFloats(*tensor);
+  Result<std::vector<float>> x = model::readFloats(*tensor);
   if (!x.ok())
     return context(x.status());
   model::GptqOptions options;
@@ -206,7 +169,7 @@ Status tool::runQuantize() {
     progress.show(std::to_string(++done) + "/" +
                   std::to_string(files->tensors().size()) + " " + name);
     StringRef prefix = name;
-    std::optional<DType> type = floatType(tensor->dtype);
+    std::optional<DType> type = model::floatType(tensor->dtype);
     if (!prefix.consume_back(".weight") || tensor->shape.size() != 2 || !type ||
         (!skip.empty() && skipped.match(name)))
       continue;
@@ -215,7 +178,7 @@ Status tool::runQuantize() {
         model::emptyLayer(bits, groupSize, K, N, false);
     if (!layer.ok())
       return layer.status().withContext("tensor '" + name + "'");
-    Result<std::vector<float>> weight = asFloats(*tensor);
+    Result<std::vector<float>> weight = model::readFloats(*tensor);
     Result<std::vector<float>> bias = std::vector<float>();
     std::string biasName = (prefix + ".bias").str();
     if (const model::FileTensor *found = files->find(biasName)) {
@@ -223,7 +186,7 @@ Status tool::runQuantize() {
         return Status(ErrorCode::InvalidFile, "tensor '" + biasName +
                                                   "' is not the bias of '" +
                                                   name + "'");
-      bias = asFloats(*found);
+      bias = model::readFloats(*found);
       if (!bias.ok())
         return bias.status().withContext("tensor '" + biasName + "'");
       biases.insert(biasName);
