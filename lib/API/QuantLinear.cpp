@@ -136,6 +136,20 @@ Status QuantLinear::State::upload() {
   return uploaded.status();
 }
 
+Result<QuantLinear> QuantLinear::State::hold(model::Layer layer,
+                                             const QuantLinearOptions &options,
+                                             std::vector<int32_t> inputRows) {
+  auto state = std::make_shared<State>();
+  state->layer = std::move(layer);
+  state->inputRows = std::move(inputRows);
+  Status status = state->configure(options);
+  if (status.ok())
+    status = state->upload();
+  if (!status.ok())
+    return status;
+  return QuantLinear(std::move(state));
+}
+
 WeightAddresses
 QuantLinear::State::addresses(const LoadedKernel &kernel) const {
   if (device)
@@ -213,11 +227,7 @@ Result<QuantLinear> QuantLinear::empty(int bits, int64_t groupSize,
   });
   if (!layer.ok())
     return layer.status();
-  Result<std::shared_ptr<State>> state =
-      State::hold(std::move(*layer), options);
-  if (!state.ok())
-    return state.status();
-  return QuantLinear(std::move(*state));
+  return State::hold(std::move(*layer), options);
 }
 
 Result<QuantLinear> QuantLinear::load(const std::string &folder,
@@ -250,11 +260,7 @@ QuantLinear::loadFused(const std::string &folder,
                                    : model::fuseLayers(parts);
   if (!layer.ok())
     return layer.status();
-  Result<std::shared_ptr<State>> state =
-      State::hold(std::move(*layer), options);
-  if (!state.ok())
-    return state.status();
-  return QuantLinear(std::move(*state));
+  return State::hold(std::move(*layer), options);
 }
 
 Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
@@ -292,14 +298,7 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
   // Act-order may change, and with it the kernels: a new state.
   auto made = std::make_shared<State>();
   made->inputRows = state->inputRows;
-  made->deviceName = state->deviceName;
-  made->device = state->device;
-  made->target = state->target;
-  made->overrides = state->overrides;
-  made->schedule = state->schedule;
-  made->tuning = state->tuning;
-  made->pinned = state->pinned;
-  made->batchInvariant = state->batchInvariant;
+  static_cast<RunSettings &>(*made) = *state;
   model::Layer &layer = made->layer;
   layer.bits = old.bits;
   layer.groupSize = old.groupSize;

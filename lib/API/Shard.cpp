@@ -12,20 +12,6 @@
 
 using namespace nibble;
 
-Result<std::shared_ptr<QuantLinear::State>>
-QuantLinear::State::hold(model::Layer layer, const QuantLinearOptions &options,
-                         std::vector<int32_t> inputRows) {
-  auto state = std::make_shared<State>();
-  state->layer = std::move(layer);
-  state->inputRows = std::move(inputRows);
-  Status status = state->configure(options);
-  if (status.ok())
-    status = state->upload();
-  if (!status.ok())
-    return status;
-  return state;
-}
-
 Result<QuantLinear> QuantLinear::fuse(const std::vector<QuantLinear> &parts,
                                       const QuantLinearOptions &options) {
   return catchOutOfMemory([&]() -> Result<QuantLinear> {
@@ -42,11 +28,7 @@ Result<QuantLinear> QuantLinear::fuse(const std::vector<QuantLinear> &parts,
     Result<model::Layer> fused = model::fuseLayers(layers);
     if (!fused.ok())
       return fused.status();
-    Result<std::shared_ptr<State>> state =
-        State::hold(std::move(*fused), options, parts[0].state->inputRows);
-    if (!state.ok())
-      return state.status();
-    return QuantLinear(std::move(*state));
+    return State::hold(std::move(*fused), options, parts[0].state->inputRows);
   });
 }
 
@@ -66,10 +48,7 @@ QuantLinear::shard(int rank, int world, ShardAxis axis,
     else if (!whole.empty()) // a part of a part
       for (int32_t &row : part->inputRows)
         row = whole[row];
-    Result<std::shared_ptr<State>> made =
-        State::hold(std::move(part->layer), options, part->inputRows);
-    if (!made.ok())
-      return made.status();
-    return QuantLinear(std::move(*made));
+    return State::hold(std::move(part->layer), options,
+                       std::move(part->inputRows));
   });
 }

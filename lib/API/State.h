@@ -27,10 +27,8 @@
 
 namespace nibble {
 
-struct QuantLinear::State : std::enable_shared_from_this<State> {
-  model::Layer layer;
-  /// What QuantLinear::inputRows() gives.
-  std::vector<int32_t> inputRows;
+/// Where and how a layer runs, as its options say.
+struct RunSettings {
   std::string deviceName = "cpu";
   /// Null for the CPU.
   const driver::Device *device = nullptr;
@@ -41,6 +39,12 @@ struct QuantLinear::State : std::enable_shared_from_this<State> {
   /// What else the options say of the choice.
   TuningPolicy tuning = TuningPolicy::Heuristic;
   bool pinned = false, batchInvariant = false;
+};
+
+struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
+  model::Layer layer;
+  /// What QuantLinear::inputRows() gives.
+  std::vector<int32_t> inputRows;
   /// The layer's arrays on the device, if there is one.
   DeviceWeights weights;
 
@@ -52,9 +56,9 @@ struct QuantLinear::State : std::enable_shared_from_this<State> {
         "or empty(), or was moved from");
   }
   /// `layer` held as `options` say.
-  static Result<std::shared_ptr<State>>
-  hold(model::Layer layer, const QuantLinearOptions &options,
-       std::vector<int32_t> inputRows = {});
+  static Result<QuantLinear> hold(model::Layer layer,
+                                  const QuantLinearOptions &options,
+                                  std::vector<int32_t> inputRows = {});
 
   /// Takes the device that `options` ask for, and what they overrule.
   Status configure(const QuantLinearOptions &options);

@@ -20,7 +20,12 @@ TunedTable &TunedTable::shared() {
   return *table;
 }
 
-/// With the lock held.
+TunedTable::Known &TunedTable::knownOf(const TuningKey &key) {
+  Known &own = known[key.problem];
+  own.name = key.name;
+  return own;
+}
+
 MeasuredTimes TunedTable::allTimes(const std::string &problem) const {
   MeasuredTimes times = findTimes(cache, problem);
   if (auto own = known.find(problem); own != known.end())
@@ -43,10 +48,7 @@ std::optional<KernelConfig> TunedTable::find(const TuningKey &key) {
   Result<KernelConfig> config = parseOverrides(best->first);
   if (!config.ok()) // of a nibble to come
     return std::nullopt;
-  Known &own = known[key.problem];
-  own.name = key.name;
-  own.chosen = *config;
-  return own.chosen;
+  return knownOf(key).chosen = *config;
 }
 
 MeasuredTimes TunedTable::times(const TuningKey &key) {
@@ -57,8 +59,7 @@ MeasuredTimes TunedTable::times(const TuningKey &key) {
 void TunedTable::add(const TuningKey &key, const MeasuredTimes &times) {
   {
     std::lock_guard lock(mutex);
-    Known &own = known[key.problem];
-    own.name = key.name;
+    Known &own = knownOf(key);
     for (const auto &[config, time] : times)
       own.measured[config] = time;
   }
@@ -67,9 +68,7 @@ void TunedTable::add(const TuningKey &key, const MeasuredTimes &times) {
 
 void TunedTable::choose(const TuningKey &key, const KernelConfig &config) {
   std::lock_guard lock(mutex);
-  Known &own = known[key.problem];
-  own.name = key.name;
-  own.chosen = config;
+  knownOf(key).chosen = config;
 }
 
 bool TunedTable::isSearched(const TuningKey &key) {
@@ -80,9 +79,7 @@ bool TunedTable::isSearched(const TuningKey &key) {
 
 void TunedTable::setSearched(const TuningKey &key) {
   std::lock_guard lock(mutex);
-  Known &own = known[key.problem];
-  own.name = key.name;
-  own.searched = true;
+  knownOf(key).searched = true;
 }
 
 Status TunedTable::save(const std::string &path) {

@@ -65,6 +65,8 @@ private:
     MeasuredTimes measured;
     bool searched = false;
   };
+  // With the lock held.
+  Known &knownOf(const TuningKey &key);
   MeasuredTimes allTimes(const std::string &problem) const;
 
   DiskCache &cache;
