@@ -11,7 +11,6 @@
 #include "API/DeviceWeights.h"
 #include "API/KernelChoice.h"
 #include "Model/PackedWeights.h"
-#include "Target/TargetSpec.h"
 
 using namespace nibble;
 
@@ -39,15 +38,20 @@ int nibble::usualMultiprocessors(const std::string &target) {
   return 0;
 }
 
+driver::DeviceProperties nibble::propertiesOf(const TargetSpec &spec,
+                                              int multiprocessors) {
+  driver::DeviceProperties device;
+  device.multiprocessors = multiprocessors;
+  device.maxSharedBytesPerBlock = static_cast<size_t>(spec.sharedBytes);
+  return device;
+}
+
 Result<std::map<std::string, CompileRequest>>
 nibble::allRequests(const model::Layer &layer, DType type,
                     const std::string &target) {
   Result<TargetSpec> spec = TargetSpec::parse(target);
   if (!spec.ok())
     return spec.status();
-  Result<KernelConfig> nothing = parseOverrides("");
-  if (!nothing.ok())
-    return nothing.status();
   std::map<std::string, CompileRequest> all;
   Status failed;
   auto add = [&](const CompileRequest &request) {
@@ -62,18 +66,17 @@ nibble::allRequests(const model::Layer &layer, DType type,
     add(packRequest(layer.bits, target));
   for (int bucket = 0; bucket < bucketsOf(spec->isHost()); ++bucket) {
     if (spec->isHost()) {
-      add(hostRequest(layer, {type, bucket, /*aligned=*/false}, *nothing));
+      add(hostRequest(layer, {type, bucket, /*aligned=*/false}, noOverrides()));
       continue;
     }
     for (const Product &product : products) {
       if (target != product.target)
         continue;
-      driver::DeviceProperties device;
-      device.multiprocessors = product.multiprocessors;
-      device.maxSharedBytesPerBlock = static_cast<size_t>(spec->sharedBytes);
+      driver::DeviceProperties device =
+          propertiesOf(*spec, product.multiprocessors);
       for (bool aligned : {false, true})
         add(gpuRequest(layer, {type, bucket, aligned}, target, device,
-                       *nothing));
+                       noOverrides()));
     }
   }
   if (!failed.ok())

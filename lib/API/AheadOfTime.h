@@ -11,7 +11,9 @@
 #ifndef NIBBLE_API_AHEADOFTIME_H
 #define NIBBLE_API_AHEADOFTIME_H
 
+#include "Driver/Device.h"
 #include "Model/Layer.h"
+#include "Target/TargetSpec.h"
 #include "nibble/Compiler.h"
 #include <map>
 
@@ -26,6 +28,11 @@ allRequests(const model::Layer &layer, DType type, const std::string &target);
 /// The multiprocessors of the GPU that `target` stands for where none is named:
 /// 132 for sm_90a, an H100's. 0 for the host.
 int usualMultiprocessors(const std::string &target);
+
+/// A GPU of so many multiprocessors, as far as the choice of kernels depends on
+/// it.
+driver::DeviceProperties propertiesOf(const TargetSpec &spec,
+                                      int multiprocessors);
 
 } // namespace nibble
 

@@ -104,6 +104,12 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
   return config;
 }
 
+KernelConfig nibble::noOverrides() {
+  KernelConfig config;
+  config.warps = 0;
+  return config;
+}
+
 std::string nibble::overrideWords(const KernelConfig &choice) {
   // 0 warps leave them to nibble, and are no word.
   llvm::StringRef none = "warps=0";
@@ -406,9 +412,7 @@ nibble::tuningConfigs(const model::Layer &layer, int64_t rows, bool packed,
           configs.push_back(std::move(config));
   if (!configs.empty())
     return configs;
-  KernelConfig own; // nothing chosen
-  own.warps = 0;
-  configs.push_back(std::move(own));
+  configs.push_back(noOverrides());
   llvm::append_range(configs, loraxConfigs(layer, rows));
   return configs;
 }

@@ -74,6 +74,9 @@ int invariantBucket(bool host);
 /// stages, prefetch, splits and overlap. Other words are refused.
 Result<KernelConfig> parseOverrides(const std::string &words);
 
+/// The overrides of no words: all is nibble's choice.
+KernelConfig noOverrides();
+
 /// The eight configurations of LoRAX's GPTQ kernel as overrides for calls with
 /// `rows` rows: each block cut down to the power of two that holds the layer's
 /// extent, at least 16; without those that become equal.

@@ -31,7 +31,7 @@ using namespace nibble;
 //===----------------------------------------------------------------------===//
 
 bool QuantLinear::State::isTunable() const {
-  return device && !batchInvariant && overrides == *parseOverrides("");
+  return device && !batchInvariant && overrides == noOverrides();
 }
 
 TuningKey QuantLinear::State::tuningKey(DType type, int64_t rows) const {

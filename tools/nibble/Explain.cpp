@@ -81,14 +81,6 @@ static void say(StringRef what, const Twine &text) {
   outs() << left_justify(what, 16) << text << "\n";
 }
 
-/// The GPU that a call is for, as far as choices depend on it.
-static driver::DeviceProperties deviceOf(const Call &call) {
-  driver::DeviceProperties device;
-  device.multiprocessors = call.multiprocessors;
-  device.maxSharedBytesPerBlock = static_cast<size_t>(call.spec.sharedBytes);
-  return device;
-}
-
 /// The request that a layer makes for `call`.
 static Result<CompileRequest> requestOf(const Call &call) {
   Result<KernelConfig> overrides = parseOverrides(config);
@@ -97,7 +89,8 @@ static Result<CompileRequest> requestOf(const Call &call) {
   bool host = call.spec.isHost();
   CallKind kind = {call.type, bucketOf(call.rows, host),
                    !host && denseIsAligned(call.layer, call.type)};
-  driver::DeviceProperties device = deviceOf(call);
+  driver::DeviceProperties device =
+      propertiesOf(call.spec, call.multiprocessors);
   CompileRequest request =
       host ? hostRequest(call.layer, kind, *overrides)
            : gpuRequest(call.layer, kind, target, device, *overrides);
@@ -195,7 +188,8 @@ static void explainFloors(double bytes, double operations) {
 static void explainAlternatives(const Call &call) {
   // The kernel is for all rows of the bucket, and chosen for its first.
   int64_t rows = firstRows(bucketOf(call.rows, /*host=*/false));
-  driver::DeviceProperties device = deviceOf(call);
+  driver::DeviceProperties device =
+      propertiesOf(call.spec, call.multiprocessors);
   std::vector<KernelConfig> ranked =
       tuningConfigs(call.layer, call.rows, /*packed=*/true, device);
   for (auto [i, each] : enumerate(ranked)) {
