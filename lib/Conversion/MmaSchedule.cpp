@@ -48,6 +48,7 @@ private:
     int lanes;
     Value condition;
   };
+  std::pair<Position, Value> pieceFrom(int64_t first, int64_t pieces);
   LogicalResult computeLhs(SmallVectorImpl<Staged> &staged);
   LogicalResult computeRhs(SmallVectorImpl<Staged> &staged);
   LogicalResult computeOperands(Value step, SmallVectorImpl<Staged> &staged);
@@ -101,22 +102,28 @@ Value MmaBuilder::sharedAt(Value base, const Position &place, int64_t bytes) {
 // Staging
 //===----------------------------------------------------------------------===//
 
+/// The piece of this thread among those from `first` on, and whether it has
+/// one; null if every thread has. Threads without a piece compute the first one
+/// and do not write it.
+std::pair<Position, Value> MmaBuilder::pieceFrom(int64_t first,
+                                                 int64_t pieces) {
+  Position piece = thread + Position(first);
+  if (pieces - first >= plan.threads())
+    return {piece, Value()};
+  Value condition = b.make<arith::CmpIOp>(
+      arith::CmpIPredicate::ult, piece.materialise(b), b.index(pieces));
+  Value own =
+      b.make<arith::SelectOp>(condition, piece.materialise(b), b.index(0));
+  return {Position::of(own, 1, pieces), condition};
+}
+
 LogicalResult MmaBuilder::computeLhs(SmallVectorImpl<Staged> &staged) {
   Value lhs = plan.product.dot->getOperand(0);
   int lanes = evaluator.usableLanes(lhs, 8);
   int64_t perRow = plan.blockK / lanes;
   int64_t pieces = plan.blockM * perRow;
   for (int64_t first = 0; first < pieces; first += plan.threads()) {
-    Position piece = thread + Position(first);
-    Value condition;
-    if (pieces - first < plan.threads()) {
-      // Threads without a piece compute the first one and do not write it.
-      condition = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult,
-                                        piece.materialise(b), b.index(pieces));
-      piece = Position::of(
-          b.make<arith::SelectOp>(condition, piece.materialise(b), b.index(0)),
-          1, pieces);
-    }
+    auto [piece, condition] = pieceFrom(first, pieces);
     Position row = piece.dividedBy(b, perRow);
     Position column = piece.remainder(b, perRow).times(lanes);
     FailureOr<TileEvaluator::Elements> values =
@@ -137,15 +144,7 @@ LogicalResult MmaBuilder::computeRhs(SmallVectorImpl<Staged> &staged) {
   int64_t perRow = plan.blockN / lanes;
   int64_t pieces = plan.blockK / height * perRow;
   for (int64_t first = 0; first < pieces; first += plan.threads()) {
-    Position piece = thread + Position(first);
-    Value condition;
-    if (pieces - first < plan.threads()) {
-      condition = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult,
-                                        piece.materialise(b), b.index(pieces));
-      piece = Position::of(
-          b.make<arith::SelectOp>(condition, piece.materialise(b), b.index(0)),
-          1, pieces);
-    }
+    auto [piece, condition] = pieceFrom(first, pieces);
     Position row = piece.dividedBy(b, perRow).times(height);
     Position column = piece.remainder(b, perRow).times(lanes);
     SmallVector<Position> down;

@@ -118,6 +118,15 @@ Value TileEvaluator::read(Value address, Type element, int lanes,
   return loaded;
 }
 
+/// Where row `row` of `tile` is in `matrix`; nowhere if they have no rows.
+FailureOr<TileEvaluator::Coordinate>
+TileEvaluator::locateRow(ValueRange coordinates, TileType tile,
+                         MatrixType matrix, const Position &row) {
+  if (tile.getRank() == 1)
+    return Coordinate();
+  return locate(coordinates[0], tile.getDim(0), matrix.getShape()[0], row, 1);
+}
+
 FailureOr<Value> TileEvaluator::load(LoadOp op, const Position &row,
                                      const Position &column, int lanes) {
   auto argument = cast<BlockArgument>(op.getMatrix()).getArgNumber();
@@ -129,17 +138,13 @@ FailureOr<Value> TileEvaluator::load(LoadOp op, const Position &row,
              matrix.getShape()[last], column, lanes);
   if (failed(across))
     return failure();
-  Coordinate down;
-  if (last == 1) {
-    FailureOr<Coordinate> located = locate(
-        op.getCoordinates()[0], tile.getDim(0), matrix.getShape()[0], row, 1);
-    if (failed(located))
-      return failure();
-    down = *located;
-  }
-  Value inside = both(down.inside, across->inside);
+  FailureOr<Coordinate> down =
+      locateRow(op.getCoordinates(), tile, matrix, row);
+  if (failed(down))
+    return failure();
+  Value inside = both(down->inside, across->inside);
   Value place = address(matrices[argument], matrix.getElementType(),
-                        last == 1 ? &down.position : nullptr, Value(),
+                        last == 1 ? &down->position : nullptr, Value(),
                         across->position, inside);
   return read(
       place, matrix.getElementType(), lanes,
@@ -187,24 +192,19 @@ LogicalResult TileEvaluator::store(StoreOp op, Positions rows,
                  matrix.getShape()[last], column, lanes);
       if (failed(across))
         return failure();
-      Coordinate down;
-      if (last == 1) {
-        FailureOr<Coordinate> located =
-            locate(op.getCoordinates()[0], tile.getDim(0), matrix.getShape()[0],
-                   row, 1);
-        if (failed(located))
-          return failure();
-        down = *located;
-      }
+      FailureOr<Coordinate> down =
+          locateRow(op.getCoordinates(), tile, matrix, row);
+      if (failed(down))
+        return failure();
       Value value = (*elements)[next++];
       if (isa<FloatType>(matrix.getElementType()))
         value = convert(value, matrix.getElementType());
       Value place = address(matrices[argument], matrix.getElementType(),
-                            last == 1 ? &down.position : nullptr, Value(),
+                            last == 1 ? &down->position : nullptr, Value(),
                             across->position, Value());
       unsigned align =
           alignment(argument, matrix.getElementType(), across->position, lanes);
-      Value inside = both(down.inside, across->inside);
+      Value inside = both(down->inside, across->inside);
       if (!inside) {
         b.create<LLVM::StoreOp>(value, place, align);
         continue;

@@ -155,6 +155,10 @@ private:
   mlir::FailureOr<Coordinate> locate(mlir::Value coordinate, int64_t tileExtent,
                                      ir::ExtentAttr size,
                                      const Position &within, int lanes);
+  mlir::FailureOr<Coordinate> locateRow(mlir::ValueRange coordinates,
+                                        ir::TileType tile,
+                                        ir::MatrixType matrix,
+                                        const Position &row);
   bool alwaysInside(mlir::Value coordinate, int64_t tileExtent,
                     ir::ExtentAttr size);
   mlir::Value address(const Matrix &matrix, mlir::Type element,
