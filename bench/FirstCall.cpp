@@ -3,13 +3,16 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// first-call DEVICE K N M: makes a 4-bit layer of random weights and calls it
-// twice, all once in a process, and prints one line of JSON in milliseconds:
+// first-call DEVICE K N M [tune]: makes a 4-bit layer of random weights and
+// calls it twice, all once in a process, and prints one line of JSON in
+// milliseconds:
 //
 //   create   the arrays to a layer on the device
-//   kernel   to the kernel, from where it is (`origin`) to its being loaded
+//   kernel   to the kernel, from where it is (`origin`) to its being loaded;
+//            with `tune` it is tuned before
 //   first    the first call, with x and y in host memory
 //   second   the second
+//   further  one more kernel, for another number of rows
 //
 // The device's context is made before the clock starts. An empty
 // NIBBLE_CACHE_DIR gives the cold start, the same again the warm one.
@@ -21,6 +24,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <string_view>
 
 using namespace nibble;
 
@@ -30,10 +34,13 @@ static int fail(const Status &status) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 5)
-    return std::fprintf(stderr, "usage: first-call DEVICE K N M\n"), 2;
+  bool tune = argc == 6 && std::string_view(argv[5]) == "tune";
+  if (argc != 5 && !tune)
+    return std::fprintf(stderr, "usage: first-call DEVICE K N M [tune]\n"), 2;
   QuantLinearOptions options;
   options.device = argv[1];
+  if (tune)
+    options.tuning = TuningPolicy::Blocking;
   int64_t K = std::atoll(argv[2]), N = std::atoll(argv[3]),
           M = std::atoll(argv[4]), groups = K / 128;
   // A layer without a call: it opens the device and compiles nothing.
@@ -75,6 +82,9 @@ int main(int argc, char **argv) {
   if (Status status = layer->reserveWorkspace(M); !status.ok())
     return fail(status);
   double create = lap();
+  if (tune)
+    if (Status status = layer->prepareAll({DType::F16}, {M}); !status.ok())
+      return fail(status);
   Result<const CompiledKernel *> kernel = layer->prepare(DType::F16, M);
   if (!kernel.ok())
     return fail(kernel.status());
@@ -87,11 +97,16 @@ int main(int argc, char **argv) {
       return fail(status);
     call = lap();
   }
+  if (Result<const CompiledKernel *> more = layer->prepare(DType::F16, M + 64);
+      !more.ok())
+    return fail(more.status());
+  double further = lap();
   std::printf("{\"device\": \"%s\", \"K\": %lld, \"N\": %lld, \"M\": %lld, "
               "\"origin\": \"%s\", \"create\": %.3f, \"kernel\": %.3f, "
-              "\"first\": %.3f, \"second\": %.3f}\n",
+              "\"first\": %.3f, \"second\": %.3f, \"further\": %.3f}\n",
               layer->device().c_str(), static_cast<long long>(K),
               static_cast<long long>(N), static_cast<long long>(M),
-              (*kernel)->origin.c_str(), create, load, calls[0], calls[1]);
+              (*kernel)->origin.c_str(), create, load, calls[0], calls[1],
+              further);
   return 0;
 }
