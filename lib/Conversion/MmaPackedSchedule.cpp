@@ -13,21 +13,16 @@
 //   weights of this step        -> fragments -> mma.sync, x by ldmatrix
 //   weights of step + prefetch  -> registers            (loads in flight)
 //
-// Weights are the left operand, x the right one: a lane's sums are columns r
-// and r + 8 of W, rows 2 c and 2 c + 1 of x, with r = lane / 4, c = lane % 4.
-// After the loop the warps along K add up through shared memory, in their
-// order, and all threads together compute what the kernel does with the sum.
-// Where columns are few, the blocks of a cluster divide the steps over K, and
-// read each other's sums in the same way.
+// FragmentProducts.h has the products, BlockSums.h what follows the loop. Where
+// columns are few, the blocks of a cluster divide the steps over K.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Conversion/FragmentCodes.h"
-#include "Conversion/MmaPackedPlan.h"
+#include "Conversion/BlockSums.h"
+#include "Conversion/FragmentProducts.h"
 #include "Conversion/Schedule.h"
 #include "Conversion/StagedRows.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace nibble;
@@ -46,25 +41,21 @@ private:
   Values loadStreamed(Value condition, Value pointer, int64_t offset,
                       ValueRange before);
   Values loadWeights(Value step, ValueRange before);
-  Values compute(ValueRange sums, ValueRange weights, Value slot);
-  Values multiply(ValueRange sums, ArrayRef<Value> fragment,
-                  ArrayRef<Value> right);
   Values step(Value step, int64_t prefetched, ValueRange carried);
-  LogicalResult writeBack(ValueRange sums);
-  void synchronize();
-  Value ofBlock(Value address, int64_t number);
 
   size_t sumCount() const { return plan.tiles() * plan.tokens() * 4; }
   size_t weightCount() const {
     return plan.tiles() * (4 * plan.units() + 2 * plan.scalesPerStep());
   }
   Value nextSlot(Value slot);
+  Values fetch(Value step, Value slot);
 
   const MmaPackedPlan &plan;
   const MmaPackedOptions &options;
+  GpuBody &body;
   TileEvaluator &evaluator;
   Type element;
-  FragmentCodes codes;
+  std::optional<FragmentProducts> products;
   /// part: which of the blocks that divide K this is; null if it is alone.
   Value shared, thread, part, lane, warpK, warpN;
   /// The steps over K of this block, where its warps' steps end, and the units
@@ -83,9 +74,8 @@ private:
 PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
                              const MmaPackedOptions &options, GpuBody &body)
     : WordMath(body.evaluator.builder()), plan(plan), options(options),
-      evaluator(body.evaluator), element(plan.element()),
-      codes(b, plan.bits, element), shared(body.shared), thread(body.thread),
-      part(body.part) {}
+      body(body), evaluator(body.evaluator), element(plan.element()),
+      shared(body.shared), thread(body.thread), part(body.part) {}
 
 //===----------------------------------------------------------------------===//
 // Weights
@@ -175,109 +165,6 @@ SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
 }
 
 //===----------------------------------------------------------------------===//
-// Products
-//===----------------------------------------------------------------------===//
-
-/// Four sums each: `fragment` times the two registers of x for each 8 rows.
-SmallVector<Value> PackedBuilder::multiply(ValueRange sums,
-                                           ArrayRef<Value> fragment,
-                                           ArrayRef<Value> right) {
-  MLIRContext *context = element.getContext();
-  Type f32 = b.op().getF32Type();
-  Type result = LLVM::LLVMStructType::getLiteral(context, {f32, f32, f32, f32});
-  NVVM::MMATypes type =
-      element.isF16() ? NVVM::MMATypes::f16 : NVVM::MMATypes::bf16;
-  // The operation takes pairs of f16 as vectors and pairs of bf16 as words.
-  auto asOperand = [&](Value value) -> Value {
-    Type wanted = element.isF16() ? Type(VectorType::get({2}, element))
-                                  : Type(b.op().getI32Type());
-    return value.getType() == wanted
-               ? value
-               : Value(b.make<LLVM::BitcastOp>(wanted, value));
-  };
-  Values left = llvm::map_to_vector(fragment, asOperand), next;
-  for (int64_t m = 0; m < plan.tokens(); ++m) {
-    Values x = {asOperand(right[2 * m]), asOperand(right[2 * m + 1])};
-    auto product = b.create<NVVM::MmaOp>(
-        result, left, x, sums.slice(4 * m, 4), ArrayRef<int64_t>{16, 8, 16},
-        std::nullopt, std::nullopt, std::array<NVVM::MMATypes, 2>{type, type},
-        std::array<NVVM::MMALayout, 2>{NVVM::MMALayout::row,
-                                       NVVM::MMALayout::col});
-    for (int64_t i = 0; i < 4; ++i)
-      next.push_back(b.create<LLVM::ExtractValueOp>(product.getRes(), i));
-  }
-  return next;
-}
-
-/// `sums` plus the product of one step: `weights` in registers, x at `slot`.
-SmallVector<Value> PackedBuilder::compute(ValueRange sums, ValueRange weights,
-                                          Value slot) {
-  MLIRContext *context = element.getContext();
-  Type i32 = b.op().getI32Type();
-  Type four = LLVM::LLVMStructType::getLiteral(context, {i32, i32, i32, i32});
-  Values result(sums);
-  size_t perTile = plan.tokens() * 4;
-  Values zeros(perTile, b.splat(b.op().getF32Type(), 0));
-  SmallVector<Values> partial(plan.tiles(), zeros);
-  int64_t stepsPerUnit = plan.unitRows() / 16;
-  ValueRange scales = weights.drop_front(plan.tiles() * plan.units() * 4);
-
-  // ldmatrix: lane l names row l % 8 of x of matrix l / 8. The 16 bytes of
-  // column chunk c of a row lie at chunk c ^ row % 8, so that eight rows are
-  // in different banks.
-  Value row = rem(lane, 8), matrix = div(lane, 8);
-  Value chunk = b.make<arith::XOrIOp>(matrix, row);
-  Value place = add(mul(row, b.i32(128)), mul(chunk, b.i32(16)));
-  Value base = add(add(slot, place), mul(warpK, b.i32(2 * plan.blockM * 128)));
-  Value other = b.make<arith::XOrIOp>(place, b.i32(64));
-  Value otherBase =
-      add(add(slot, other), mul(warpK, b.i32(2 * plan.blockM * 128)));
-
-  for (int64_t pairStep = 0; pairStep < 4; ++pairStep) {
-    // x of two steps of 16: for each 8 rows two registers a step.
-    Values right[2];
-    for (int64_t m = 0; m < plan.tokens(); ++m) {
-      Value from = at(shared, pairStep % 2 ? otherBase : base);
-      from = at(from, b.i32(pairStep / 2 * plan.blockM * 128 + m * 1024));
-      auto loaded = b.create<NVVM::LdMatrixOp>(
-          four, from, /*num=*/4, NVVM::MMALayout::row,
-          NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
-          NVVM::LdStMatrixEltType::B16);
-      for (int64_t i = 0; i < 4; ++i)
-        right[i / 2].push_back(
-            b.create<LLVM::ExtractValueOp>(loaded.getRes(), i));
-    }
-    for (int64_t half = 0; half < 2; ++half) {
-      int64_t k = pairStep * 2 + half;
-      int64_t s = k / plan.stepsPerScale();
-      bool last = (k + 1) % plan.stepsPerScale() == 0;
-      for (int64_t t = 0; t < plan.tiles(); ++t) {
-        int64_t unit = k / stepsPerUnit;
-        Values words(weights.slice((unit * plan.tiles() + t) * 4, 4));
-        ValueRange group = scales.slice((s * plan.tiles() + t) * 2, 2);
-        FragmentCodes::Group scale = {group[0], group[1]};
-        SmallVector<Value, 4> fragment = codes.fragment(
-            words, k % stepsPerUnit, scale, /*scaled=*/!plan.scalesSums());
-        auto total = MutableArrayRef(result).slice(t * perTile, perTile);
-        if (!plan.scalesSums()) {
-          llvm::copy(multiply(ValueRange(total), fragment, right[half]),
-                     total.begin());
-          continue;
-        }
-        partial[t] = multiply(partial[t], fragment, right[half]);
-        if (!last)
-          continue;
-        for (size_t i = 0; i < perTile; ++i)
-          total[i] = b.make<math::FmaOp>(
-              partial[t][i], codes.scaleAsFloat(scale, i % 4 >= 2), total[i]);
-        partial[t] = zeros;
-      }
-    }
-  }
-  return result;
-}
-
-//===----------------------------------------------------------------------===//
 // The loop
 //===----------------------------------------------------------------------===//
 
@@ -285,6 +172,14 @@ Value PackedBuilder::nextSlot(Value slot) {
   Value next = add(slot, b.i32(plan.stageBytes()));
   Value end = b.i32(plan.stages * plan.stageBytes());
   return select(less(next, end), next, b.i32(0));
+}
+
+/// Begins to bring x of `step` to `slot`, as a group of copies of its own.
+SmallVector<Value> PackedBuilder::fetch(Value step, Value slot) {
+  Values values = x->fetch(step, slot);
+  if (plan.copiesX)
+    b.create<NVVM::CpAsyncCommitGroupOp>();
+  return values;
 }
 
 /// One step. What is carried: the sums, the weights of each step ahead (this
@@ -300,11 +195,14 @@ SmallVector<Value> PackedBuilder::step(Value step, int64_t prefetched,
       select(b.make<arith::CmpIOp>(arith::CmpIPredicate::eq, slot, b.i32(0)),
              b.i32((plan.stages - 1) * plan.stageBytes()),
              add(slot, b.i32(-plan.stageBytes())));
-  Values fetched = x->fetch(add(step, b.i32(plan.stages - 1)), filled);
+  Values fetched = fetch(add(step, b.i32(plan.stages - 1)), filled);
   ValueRange sums = carried.take_front(sumCount());
   ValueRange weights =
       carried.slice(sumCount() + prefetched * weightCount(), weightCount());
-  auto multiplied = [&] { return compute(sums, weights, slot); };
+  Value own = add(slot, mul(warpK, b.i32(2 * plan.blockM * 128)));
+  auto multiplied = [&] {
+    return products->compute(sums, weights, at(shared, own));
+  };
   Values next;
   if (plan.wholeK)
     next = multiplied();
@@ -334,6 +232,7 @@ LogicalResult PackedBuilder::build() {
     return failure();
   rows = narrow(*rowsInside);
   lane = rem(thread, 32);
+  products.emplace(plan, b, lane);
   Value warp = div(thread, 32);
   warpK = rem(warp, plan.warpsK());
   warpN = div(warp, plan.warpsK());
@@ -389,7 +288,7 @@ LogicalResult PackedBuilder::build() {
     b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
   for (int64_t s = 0; s + 1 < plan.stages; ++s) {
     Value slot = b.i32(s * plan.stageBytes());
-    x->place(x->fetch(add(firstStep, b.i32(s)), slot), slot);
+    x->place(fetch(add(firstStep, b.i32(s)), slot), slot);
   }
   carried.push_back(b.i32(0));
 
@@ -406,99 +305,13 @@ LogicalResult PackedBuilder::build() {
     }
     b.create<scf::YieldOp>(next);
   });
-  return writeBack(loop.getResults().take_front(sumCount()));
-}
-
-//===----------------------------------------------------------------------===//
-// After the loop
-//===----------------------------------------------------------------------===//
-
-/// Waits for all threads that share sums: of the block, or of its cluster.
-void PackedBuilder::synchronize() {
-  if (!part) {
-    b.create<NVVM::Barrier0Op>();
-    return;
-  }
-  // Not the aligned forms: threads come from loops of different lengths.
-  b.create<NVVM::ClusterArriveOp>(UnitAttr());
-  b.create<NVVM::ClusterWaitOp>(UnitAttr());
-}
-
-/// The shared memory of block `number` of the cluster where `address` is ours.
-Value PackedBuilder::ofBlock(Value address, int64_t number) {
-  constexpr unsigned clusterSpace = 7;
-  Type pointer = LLVM::LLVMPointerType::get(element.getContext(), clusterSpace);
-  return b.create<NVVM::MapaOp>(pointer, address, b.i32(number));
-}
-
-LogicalResult PackedBuilder::writeBack(ValueRange sums) {
-  scf::ForOp loop = plan.product.loop;
-  StoreOp store = plan.product.store;
-  Type f32 = b.op().getF32Type();
   // The sums take the place of x.
   if (plan.copiesX)
     b.create<NVVM::CpAsyncWaitGroupOp>(0);
-  b.create<NVVM::Barrier0Op>();
-  Value column = add(mul(warpN, b.i32(plan.tiles() * 16)), div(lane, 4));
-  Value row = add(mul(warpK, b.i32(plan.blockM)), mul(rem(lane, 4), b.i32(2)));
-  Value base =
-      at(shared, mul(add(mul(row, b.i32(plan.sumPitch())), column), b.i32(4)));
-  for (int64_t t = 0, n = 0; t < plan.tiles(); ++t)
-    for (int64_t m = 0; m < plan.tokens(); ++m)
-      for (int64_t i = 0; i < 4; ++i, ++n) {
-        int64_t place = (m * 8 + i % 2) * plan.sumPitch() + t * 16 + i / 2 * 8;
-        b.create<LLVM::StoreOp>(sums[n], at(base, b.i32(place * 4)), 4);
-      }
-  synchronize();
-
-  int lanes = evaluator.usableLanes(store, 4);
-  int64_t perRow = plan.blockN / lanes;
-  LogicalResult result = success();
-  Value end = mul(rows, b.i32(perRow));
-  // The blocks that divide K divide the elements, too.
-  Value first = thread;
-  if (part)
-    first = add(thread, mul(part, b.i32(plan.threads())));
-  auto elements =
-      b.create<scf::ForOp>(first, end, b.i32(plan.threads() * options.splits));
-  b.inBlock(elements.getBody(), [&] {
-    Position each = Position::of(asIndex(elements.getInductionVar()), 1,
-                                 plan.blockM * perRow);
-    Position down = each.dividedBy(b, perRow);
-    Position across = each.remainder(b, perRow).times(lanes);
-    auto source = [&](TileEvaluator::Positions r, TileEvaluator::Positions c,
-                      int l) -> FailureOr<TileEvaluator::Elements> {
-      FailureOr<TileEvaluator::Elements> totals =
-          evaluator.evaluate(loop.getInitArgs()[0], r, c, l);
-      if (failed(totals))
-        return failure();
-      auto total = totals->begin();
-      for (const Position &atRow : r)
-        for (const Position &atColumn : c) {
-          Position place = atRow.times(plan.sumPitch() * 4) + atColumn.times(4);
-          Value from = at(shared, narrow(place.materialise(b)));
-          for (int64_t split = 0; split < options.splits; ++split) {
-            Value block = part ? ofBlock(from, split) : from;
-            for (int64_t k = 0; k < plan.warpsK(); ++k) {
-              Value sum = b.create<LLVM::LoadOp>(
-                  l == 1 ? f32 : Type(VectorType::get({l}, f32)),
-                  at(block, b.i32(k * plan.blockM * plan.sumPitch() * 4)),
-                  4 * l);
-              *total = b.make<arith::AddFOp>(*total, sum);
-            }
-          }
-          ++total;
-        }
-      return *totals;
-    };
-    evaluator.bind(loop.getResult(0), source);
-    result = evaluator.store(store, down, across, lanes);
-    evaluator.unbind(loop.getResult(0));
-  });
-  // A block's sums stay until the others have read them.
-  if (part)
-    synchronize();
-  return result;
+  BlockSums::Warp place = {lane, warpK,
+                           mul(warpN, b.i32(plan.tiles() * plan.tileWidth()))};
+  return BlockSums(plan, options.splits, body, shared)
+      .store(place, loop.getResults().take_front(sumCount()), rows);
 }
 
 } // namespace

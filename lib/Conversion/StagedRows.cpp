@@ -20,8 +20,7 @@ StagedRows::StagedRows(const MmaPackedPlan &plan, TileEvaluator &evaluator,
     : WordMath(evaluator.builder()), plan(plan), evaluator(evaluator),
       element(plan.element()), shared(shared), end(end) {
   auto matrix = cast<MatrixType>(plan.x.getType());
-  // The threads of a pass over the rows take all pieces of 2 warpsN rows.
-  int64_t pieces = plan.blockK / 8, rowsAPass = plan.threads() / pieces;
+  int64_t pieces = plan.stageRows() / 8, rowsAPass = plan.stagers() / pieces;
   piece = rem(thread, pieces);
   const TileEvaluator::Matrix &x = evaluator.matrix(plan.x);
   Value rowStride =
@@ -45,7 +44,7 @@ StagedRows::StagedRows(const MmaPackedPlan &plan, TileEvaluator &evaluator,
 /// Rows are read in the order in which W's were before they were packed.
 SmallVector<Value> StagedRows::gather(Value step) {
   Type xType = cast<MatrixType>(plan.x.getType()).getElementType();
-  Value first = add(mul(step, b.i32(plan.blockK)), mul(piece, b.i32(8)));
+  Value first = add(mul(step, b.i32(plan.stageRows())), mul(piece, b.i32(8)));
   Value zero = b.splat(element, 0);
   SmallVector<Values> elements(address.size());
   for (int64_t j = 0; j < 8; ++j) {
@@ -72,13 +71,13 @@ SmallVector<Value> StagedRows::gather(Value step) {
 }
 
 SmallVector<Value> StagedRows::fetch(Value step, Value slot) {
-  Value first = mul(step, b.i32(plan.blockK));
+  Value first = mul(step, b.i32(plan.stageRows()));
   if (!plan.copiesX) {
     Values zeros(address.size(), b.splat(VectorType::get({8}, element), 0));
     return branch(less(first, end), zeros, [&] { return gather(step); });
   }
   Value inEnd = less(add(first, mul(piece, b.i32(8))), end);
-  Value bytes = wide(mul(step, b.i32(plan.blockK * 2)));
+  Value bytes = wide(mul(step, b.i32(plan.stageRows() * 2)));
   for (auto [r, isRow] : llvm::enumerate(inside)) {
     // Rows beyond the last may hold anything: each row of x has sums of its
     // own. Columns beyond K are multiplied, and must be 0.
@@ -94,7 +93,6 @@ SmallVector<Value> StagedRows::fetch(Value step, Value slot) {
                                 16, NVVM::LoadCacheModifierKind::CG, size);
     });
   }
-  b.create<NVVM::CpAsyncCommitGroupOp>();
   return Values();
 }
 

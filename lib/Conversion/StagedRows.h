@@ -4,10 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The activations of schedule mma_packed: rows of x on their way to shared
-// memory, some steps over K ahead. A stage holds blockK columns of blockM rows
-// in pieces of 64 columns, each piece row by row, 128 bytes a row; chunk c of
-// 16 bytes of row r lies at chunk c ^ r % 8 (Layout/Swizzle.h), so that the
-// eight rows that ldmatrix reads at a time are in different banks.
+// memory, some steps over K ahead. A stage holds stageRows() columns of blockM
+// rows in pieces of 64 columns, each piece row by row, 128 bytes a row; chunk c
+// of 16 bytes of row r lies at chunk c ^ r % 8 (Layout/Swizzle.h), so that the
+// eight rows that ldmatrix reads at a time are in different banks. It is also
+// the order that wgmma calls a 128-byte swizzle.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,7 +21,7 @@
 
 namespace nibble {
 
-/// Brings x into shared memory, all threads of a program together.
+/// Brings x into shared memory, all threads that do so together.
 class StagedRows : WordMath {
 public:
   /// For `rows` rows of x from `firstRow` on (i32) up to column `end`, by
@@ -30,8 +31,8 @@ public:
              mlir::Value rows, mlir::Value end);
 
   /// Begins to bring x of `step` into the stage at byte `slot`: by copies that
-  /// run on their own, a group of them a call, or into the registers that are
-  /// returned, for place().
+  /// run on their own (cp.async), or into the registers that are returned, for
+  /// place().
   mlir::SmallVector<mlir::Value> fetch(mlir::Value step, mlir::Value slot);
   /// Writes what fetch() returned.
   void place(mlir::ValueRange values, mlir::Value slot);

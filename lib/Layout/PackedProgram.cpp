@@ -18,24 +18,36 @@ std::optional<std::string> PackedProgram::refusal(int64_t available) const {
            " bits; the packed order has 2, 4 and 8";
   if (groupRows % 16)
     return "has groups of " + number(groupRows) + " rows, not a multiple of 16";
-  if (blockM < 8 || blockM % 8 || blockM > mostRows)
+  int64_t most = wgmma ? mostWgmmaRows : mostRows;
+  if (blockM < 8 || blockM % 8 || blockM > most)
     return "has " + number(blockM) + " rows, not a multiple of 8 up to " +
-           number(mostRows);
+           number(most);
   if (blockK < warpRows || blockK % warpRows)
     return "has " + number(blockK) + " steps over K, not a multiple of " +
            number(warpRows);
-  if (warps % warpsK())
-    return "has " + number(blockK) + " steps over K, which " + number(warps) +
-           " warps cannot divide into parts of " + number(warpRows);
-  if (blockN < tileColumns || blockN % (tileColumns * warpsN()))
+  std::string who = wgmma ? " groups of 4 warps" : " warps";
+  if (wgmma && !pipelined())
+    return "multiplies by wgmma, which needs prefetch=0";
+  if (warps % (unitWarps() * warpsK()))
+    return "has " + number(blockK) + " steps over K, which " +
+           number(warps / unitWarps()) + who + " cannot divide into parts of " +
+           number(warpRows);
+  if (blockN < tileWidth() || blockN % (tileWidth() * warpsN()))
     return "has " + number(blockN) + " columns, which " + number(warpsN()) +
-           " warps cannot divide into tiles of " + number(tileColumns);
+           who + " cannot divide into tiles of " + number(tileWidth());
   if (stages < 2)
     return "has " + number(stages) + " stages, expected at least 2";
-  int64_t most = std::min<int64_t>(255, 65536 / threads()) - otherRegisters;
-  if (registers() > most)
+  // A warp meets every warpsK-th stage; it must always be the same ones, and
+  // more than the one that it holds.
+  if (pipelined() && (stages % warpsK() || stages < 2 * warpsK()))
+    return "has " + number(stages) + " stages for " + number(warpsK()) +
+           " parts of K, not a multiple of which there are at least 2 each";
+  if (threads() > 1024)
+    return "has " + number(threads()) + " threads, more than 1024";
+  int64_t room = mostRegisters() - otherRegisters;
+  if (registers() > room)
     return "keeps " + number(registers()) +
-           " registers a thread, more than the " + number(most) + " of " +
+           " registers a thread, more than the " + number(room) + " of " +
            number(threads()) + " threads";
   if (sharedBytes() > available)
     return "needs " + number(sharedBytes()) +

@@ -10,6 +10,13 @@
 //   and of each step over blockK = warpsK * 128 rows of K its own 128. What
 //   the warps of one column sum up is added at the end, in their order.
 //
+// There are two ways. With prefetch > 0 a warp reads its weights from memory
+// into registers, so many steps ahead, and all warps bring x into shared
+// memory. With prefetch = 0, from sm_90 on, weights and x come through a
+// pipeline of stages of 128 rows in shared memory, filled by further warps that
+// do nothing else. There four warps may multiply together, by wgmma (sm_90a):
+// they take the place of a warp above, with tiles of 64 columns.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef NIBBLE_LAYOUT_PACKEDPROGRAM_H
@@ -29,29 +36,51 @@ struct PackedProgram {
   int64_t groupRows;
   /// Rows of x, columns of W, and rows of W of a step.
   int64_t blockM, blockN, blockK;
+  /// Warps that multiply.
   int warps;
-  /// Steps of x in shared memory at a time.
+  /// Steps in shared memory at a time: of x, or, in a pipeline, of 128 rows of
+  /// weights and x.
   int stages;
-  /// Steps of weights in registers at a time.
+  /// Steps of weights in registers at a time; 0 for a pipeline.
   int prefetch;
+  /// Multiply by wgmma.
+  bool wgmma = false;
 
   /// Rows of K that a warp takes in a step, and steps of an mma in them.
   static constexpr int64_t warpRows = 128, warpSteps = warpRows / 16;
-  /// Columns of a tile: the rows of an mma.
+  /// Columns of a unit: the rows of an mma.
   static constexpr int64_t tileColumns = PackedOrder::unitColumns;
-  /// The most rows of x.
-  static constexpr int64_t mostRows = 64;
+  /// The most rows of x, and with wgmma.
+  static constexpr int64_t mostRows = 64, mostWgmmaRows = 256;
 
   /// Why there is no such program on a GPU with `sharedBytes` bytes of shared
   /// memory a program; nothing if there is. The numbers below have a meaning
   /// only then.
   std::optional<std::string> refusal(int64_t sharedBytes) const;
 
-  int64_t threads() const { return warps * 32; }
+  bool pipelined() const { return prefetch == 0; }
+  /// Threads that multiply, that bring x, and all.
+  int64_t multipliers() const { return warps * 32; }
+  int64_t stagers() const {
+    return pipelined() ? stagingWarps() * 32 : multipliers();
+  }
+  int64_t threads() const {
+    int64_t fillers = stagingWarps() + (loadsApart() ? 1 : 0);
+    return multipliers() + (pipelined() ? fillers * 32 : 0);
+  }
+  /// In a pipeline: warps that bring x, and whether one more brings weights. It
+  /// does not with wgmma, whose registers are given out by four warps.
+  int64_t stagingWarps() const {
+    return wgmma || blockM > 32 ? 4 : blockM > 16 ? 2 : 1;
+  }
+  bool loadsApart() const { return !wgmma; }
+  /// Warps that multiply together, and columns of a tile of theirs.
+  int64_t unitWarps() const { return wgmma ? 4 : 1; }
+  int64_t tileWidth() const { return unitWarps() * tileColumns; }
   int64_t warpsK() const { return blockK / warpRows; }
-  int64_t warpsN() const { return warps / warpsK(); }
-  /// Tiles of a warp, and mma columns of 8 rows of x.
-  int64_t tiles() const { return blockN / tileColumns / warpsN(); }
+  int64_t warpsN() const { return warps / unitWarps() / warpsK(); }
+  /// Tiles of a warp (of four with wgmma), and mma columns of 8 rows of x.
+  int64_t tiles() const { return blockN / tileWidth() / warpsN(); }
   int64_t tokens() const { return blockM / 8; }
   /// Rows of K in a unit of the packed order, and units of a warp's step.
   int64_t unitRows() const {
@@ -67,30 +96,57 @@ struct PackedProgram {
   int64_t scalesPerStep() const { return warpSteps / stepsPerScale(); }
   /// Few rows of x: the sums of a group are scaled, in f32, rather than its
   /// weights; more exact, and cheaper where sums are fewer than weights.
-  bool scalesSums() const { return blockM <= 32; }
+  bool scalesSums() const { return blockM <= 32 && !wgmma; }
 
   /// What a thread keeps in registers: sums, words in flight and a fragment of
-  /// x; addresses are not counted.
+  /// x, or with wgmma two fragments of weights; addresses are not counted.
   int64_t registers() const {
-    return tiles() * tokens() * 4 * (scalesSums() ? 2 : 1) +
-           tiles() * prefetch * (4 * units() + 2 * scalesPerStep()) +
-           tokens() * 4;
+    int64_t sums = tiles() * tokens() * 4;
+    int64_t scales = tiles() * 2 * scalesPerStep();
+    if (wgmma)
+      return sums + 2 * 16 + 2 * scales;
+    return sums * (scalesSums() ? 2 : 1) + tokens() * 4 +
+           std::max(prefetch, 1) * (tiles() * 4 * units() + scales);
   }
+  /// The most registers that a thread can have. Eight warps of wgmma with many
+  /// sums take those that the four warps which fill stages do not need.
+  int64_t mostRegisters() const {
+    return givesRegisters() ? 232 : std::min<int64_t>(255, 65536 / threads());
+  }
+  bool givesRegisters() const { return wgmma && warps == 8 && blockM >= 128; }
   /// Registers for addresses and what is being computed.
   static constexpr int64_t otherRegisters = 24;
   /// Programs that share a multiprocessor of 65536 registers: a thread has 128
   /// where that is enough, so that one program's end is another's middle.
   int64_t programsAtOnce() const {
-    return registers() + otherRegisters <= 128 ? 65536 / 128 / threads() : 1;
+    return !pipelined() && registers() + otherRegisters <= 128
+               ? 65536 / 128 / threads()
+               : 1;
   }
 
-  /// x in shared memory: pieces of 64 columns, each blockM rows of 128 bytes.
-  int64_t stageBytes() const { return blockK / 64 * blockM * 128; }
+  /// Rows of K in a stage.
+  int64_t stageRows() const { return pipelined() ? warpRows : blockK; }
+  /// A stage: x, in pieces of 64 columns of blockM rows of 128 bytes, and in a
+  /// pipeline the codes, unit by unit, and the scales with zero points.
+  int64_t xBytes() const { return stageRows() / 64 * blockM * 128; }
+  int64_t codeBytes() const { return units() * unitBytes(); }
+  int64_t unitBytes() const { return blockN / tileColumns * 512; }
+  int64_t scaleBytes() const { return blockN / tileColumns * 64; }
+  int64_t stageBytes() const {
+    if (!pipelined())
+      return xBytes();
+    int64_t bytes = xBytes() + codeBytes() + scalesPerStep() * scaleBytes();
+    return (bytes + swizzleBytes - 1) / swizzleBytes * swizzleBytes;
+  }
+  /// Swizzled pieces begin at multiples of this.
+  static constexpr int64_t swizzleBytes = 1024;
   /// Sums of the warps along K, f32; 4 more a row turn the banks.
   int64_t sumPitch() const { return blockN + 4; }
   int64_t sumBytes() const { return warpsK() * blockM * sumPitch() * 4; }
   int64_t sharedBytes() const {
-    return std::max(stages * stageBytes(), sumBytes());
+    int64_t bytes = std::max(stages * stageBytes(), sumBytes());
+    // Room to begin at a multiple, and two barriers a stage.
+    return pipelined() ? swizzleBytes + bytes + stages * 16 : bytes;
   }
 };
 
