@@ -10,6 +10,7 @@
 #include "Conversion/FragmentCodes.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -42,6 +43,31 @@ FragmentCodes::Place FragmentCodes::find(ArrayRef<Value> words, int64_t step,
   return {words[index / order.codesPerWord()], static_cast<int64_t>(bit)};
 }
 
+/// Three numbers to one word, bit by bit: PTX's lop3.b32 of `registers` and
+/// `numbers`. ptxas makes one instruction of it, and two of an `and` and an
+/// `or` that both have a constant.
+Value FragmentCodes::lop3(ArrayRef<Value> registers, ArrayRef<int64_t> numbers,
+                          int table) {
+  std::string text = "lop3.b32 $0", constraints = "=r";
+  for (size_t i = 0; i < registers.size(); ++i) {
+    text += ", $" + std::to_string(i + 1);
+    constraints += ",r";
+  }
+  auto hex = [](int64_t number, unsigned width) {
+    return ", 0x" + llvm::utohexstr(static_cast<uint64_t>(number),
+                                    /*LowerCase=*/true, width);
+  };
+  for (int64_t number : numbers)
+    text += hex(number, 8);
+  text += hex(table, 2) + ";";
+  auto built = b.create<LLVM::InlineAsmOp>(
+      b.op().getI32Type(), registers, text, constraints,
+      /*has_side_effects=*/false, /*is_align_stack=*/false,
+      LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(),
+      ArrayAttr());
+  return b.unique(built.getRes());
+}
+
 Value FragmentCodes::fp16Difference(ArrayRef<Value> words, int64_t step,
                                     int64_t reg, Value zero) {
   auto [word, at] = find(words, step, reg);
@@ -57,8 +83,8 @@ Value FragmentCodes::fp16Difference(ArrayRef<Value> words, int64_t step,
     word = b.make<arith::ShRUIOp>(word, b.i32(8));
   at %= 8;
   int64_t mask = ((int64_t(1) << bits) - 1) << at;
-  Value number = b.make<arith::OrIOp>(
-      b.make<arith::AndIOp>(word, b.i32(mask << 16 | mask)), b.i32(0x64006400));
+  // (word & mask) | exponent
+  Value number = lop3({word}, {mask << 16 | mask, 0x64006400}, 0xea);
   Value value = b.make<LLVM::BitcastOp>(halfPair, number);
   double unit = std::ldexp(1.0, static_cast<int>(-at));
   Value base = b.make<arith::AddFOp>(zero, b.splat(halfPair, 1024 * unit));
@@ -82,8 +108,8 @@ Value FragmentCodes::bf16Difference(ArrayRef<Value> words, int64_t step,
   if (at)
     word = b.make<arith::ShRUIOp>(word, b.i32(at));
   int64_t mask = (int64_t(1) << bits) - 1;
-  Value number = b.make<arith::OrIOp>(
-      b.make<arith::AndIOp>(word, b.i32(mask << 16 | mask)), b.i32(0x43004300));
+  // (word & mask) | exponent
+  Value number = lop3({word}, {mask << 16 | mask, 0x43004300}, 0xea);
   // 128 + z from fp16: whole numbers too. As 1 * x - y, which sm_80 has for
   // bf16 where it has no subtraction.
   Value base = asBf16(b.make<arith::AddFOp>(zero, b.splat(halfPair, 128)));

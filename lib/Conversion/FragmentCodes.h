@@ -63,6 +63,8 @@ private:
   };
   Place find(llvm::ArrayRef<mlir::Value> words, int64_t step, int64_t reg);
   mlir::Value pairOf(mlir::Value halves, bool upper);
+  mlir::Value lop3(llvm::ArrayRef<mlir::Value> registers,
+                   llvm::ArrayRef<int64_t> numbers, int table);
   mlir::Value fp16Difference(llvm::ArrayRef<mlir::Value> words, int64_t step,
                              int64_t reg, mlir::Value zero);
   mlir::Value bf16Difference(llvm::ArrayRef<mlir::Value> words, int64_t step,

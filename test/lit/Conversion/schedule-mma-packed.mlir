@@ -19,6 +19,10 @@
 // CHECK: scf.for
 // CHECK: nvvm.cp.async.wait.group 1
 // CHECK-NEXT: nvvm.barrier0
+// A mask and an exponent are one instruction.
+// F16: lop3.b32 $0, $1, 0x000f000f, 0x64006400, 0xea;
+// F16: lop3.b32 $0, $1, 0x00f000f0, 0x64006400, 0xea;
+// BF16: lop3.b32 $0, $1, 0x000f000f, 0x43004300, 0xea;
 // Eight steps of 16 over a warp's 128 rows, for two tiles of columns.
 // F16-COUNT-16: nvvm.mma.sync{{.*}}(vector<2xf16>, vector<2xf16>, f32)
 // BF16-COUNT-16: nvvm.mma.sync{{.*}}multiplicandAPtxType = #nvvm.mma_type<bf16>
