@@ -4,9 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The schedule `mma_packed`, for few rows of x, where time is the time to read
-// the weights. A lane reads 16 bytes of packed weights at a time straight into
-// registers, several steps ahead and in the order that mma.m16n8k16 wants them
-// in; x goes through shared memory, which all warps of a program read. A step:
+// the weights. A lane reads 16 bytes of packed weights at a time (of 3 bits, 16
+// and 8) straight into registers, several steps ahead and in the order that
+// mma.m16n8k16 wants them in; x goes through shared memory, which all warps of
+// a program read. A step:
 //
 //   wait for x of this step, barrier
 //   x of step + stages - 1      -> shared memory       (cp.async)
@@ -44,7 +45,7 @@ public:
 
 private:
   Values loadStreamed(Value condition, Value pointer, int64_t offset,
-                      ValueRange before);
+                      ValueRange before, bool keep);
   Values loadWeights(Value step, ValueRange before);
   Values compute(ValueRange sums, ValueRange weights, Value slot);
   Values multiply(ValueRange sums, ArrayRef<Value> fragment,
@@ -56,7 +57,7 @@ private:
 
   size_t sumCount() const { return plan.tiles() * plan.tokens() * 4; }
   size_t weightCount() const {
-    return plan.tiles() * (4 * plan.units() + 2 * plan.scalesPerStep());
+    return plan.tiles() * (plan.laneWords() + 2 * plan.scalesPerStep());
   }
   Value nextSlot(Value slot);
 
@@ -64,16 +65,18 @@ private:
   const MmaPackedOptions &options;
   TileEvaluator &evaluator;
   Type element;
+  layout::PackedOrder order;
   FragmentCodes codes;
   /// part: which of the blocks that divide K this is; null if it is alone.
   Value shared, thread, part, lane, warpK, warpN;
   /// The steps over K of this block, where its warps' steps end, and the units
   /// and tiles of 16 columns of all.
   Value firstStep, endStep, endWarpStep, units, tiles;
-  /// This lane's place in the first unit and in the first row of scales, and
-  /// the bytes from one to the next.
-  Value codesAt, scalesAt, unitPitch, groupPitch;
-  /// The bytes from a warp's first tile to each; null where t * 512 is it.
+  /// This lane's place in each plane of the first unit and in the first row of
+  /// scales, and the bytes from one to the next.
+  Values codesAt;
+  Value scalesAt, unitPitch, groupPitch;
+  /// How many tiles are from a warp's first to each; empty where t is it.
   Values tileOffsets;
   /// Rows of x in this block.
   Value rows;
@@ -83,7 +86,7 @@ private:
 PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
                              const MmaPackedOptions &options, GpuBody &body)
     : WordMath(body.evaluator.builder()), plan(plan), options(options),
-      evaluator(body.evaluator), element(plan.element()),
+      evaluator(body.evaluator), element(plan.element()), order(plan.order()),
       codes(b, plan.bits, element), shared(body.shared), thread(body.thread),
       part(body.part) {}
 
@@ -95,10 +98,10 @@ PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
 /// it is built: it is there to be in flight, and LLVM would move it to its use.
 /// It is predicated rather than branched around, so that its results take the
 /// registers of `before`; a copy at the end of a branch would wait for it.
-/// Weights are read once, and L1 does not keep them.
+/// Codes are read once: L1 does not `keep` them.
 SmallVector<Value> PackedBuilder::loadStreamed(Value condition, Value pointer,
                                                int64_t offset,
-                                               ValueRange before) {
+                                               ValueRange before, bool keep) {
   size_t words = before.size();
   SmallVector<Type> types(words, b.op().getI32Type());
   Type result = LLVM::LLVMStructType::getLiteral(element.getContext(), types);
@@ -109,7 +112,7 @@ SmallVector<Value> PackedBuilder::loadStreamed(Value condition, Value pointer,
     ties += "," + std::to_string(i);
   }
   std::string text = "@$" + std::to_string(words + 1) + " ld.global.nc" +
-                     (words == 4 ? ".L1::no_allocate" : "") + ".v" +
+                     (keep ? "" : ".L1::no_allocate") + ".v" +
                      std::to_string(words) + ".u32 {" + list + "}, [$" +
                      std::to_string(words) + "+" + std::to_string(offset) +
                      "];";
@@ -133,25 +136,28 @@ SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
   Value warpStep = add(mul(step, b.i32(plan.warpsK())), warpK);
   Value there = less(warpStep, endWarpStep);
   Values loaded;
-  auto load = [&](Value row, int64_t tile, int64_t tileBytes, size_t words) {
+  auto load = [&](Value row, int64_t tile, int64_t tileBytes, int64_t words,
+                  bool keep) {
     Value from = row;
     int64_t offset = tile * tileBytes;
     if (!plan.wholeN) {
       from = at(row, mul(tileOffsets[tile], i64(tileBytes)));
       offset = 0;
     }
-    llvm::append_range(
-        loaded,
-        loadStreamed(there, from, offset, before.slice(loaded.size(), words)));
+    llvm::append_range(loaded,
+                       loadStreamed(there, from, offset,
+                                    before.slice(loaded.size(), words), keep));
   };
   for (int64_t u = 0; u < plan.units(); ++u) {
     Value unit = add(mul(warpStep, b.i32(plan.units())), b.i32(u));
     // Beyond K x is 0, and any codes will do.
     if (!plan.wholeSteps)
       unit = b.make<arith::MinUIOp>(unit, add(units, b.i32(-1)));
-    Value row = at(codesAt, mul(wide(unit), unitPitch));
+    Value toUnit = mul(wide(unit), unitPitch);
     for (int64_t t = 0; t < plan.tiles(); ++t)
-      load(row, t, 512, 4);
+      for (auto [plane, from] : llvm::zip_equal(order.planes(), codesAt))
+        load(at(from, toUnit), t, 4 * order.unitWords(), plane.laneWords,
+             /*keep=*/false);
   }
   for (int64_t s = 0; s < plan.scalesPerStep(); ++s) {
     Value group;
@@ -169,7 +175,7 @@ SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
     }
     Value row = at(scalesAt, mul(wide(group), groupPitch));
     for (int64_t t = 0; t < plan.tiles(); ++t)
-      load(row, t, 64, 2);
+      load(row, t, 64, 2, /*keep=*/true);
   }
   return loaded;
 }
@@ -219,8 +225,8 @@ SmallVector<Value> PackedBuilder::compute(ValueRange sums, ValueRange weights,
   size_t perTile = plan.tokens() * 4;
   Values zeros(perTile, b.splat(b.op().getF32Type(), 0));
   SmallVector<Values> partial(plan.tiles(), zeros);
-  int64_t stepsPerUnit = plan.unitRows() / 16;
-  ValueRange scales = weights.drop_front(plan.tiles() * plan.units() * 4);
+  int64_t stepsPerUnit = plan.unitRows() / 16, laneWords = order.laneWords();
+  ValueRange scales = weights.drop_front(plan.tiles() * plan.laneWords());
 
   // ldmatrix: lane l names row l % 8 of x of matrix l / 8. The 16 bytes of
   // column chunk c of a row lie at chunk c ^ row % 8, so that eight rows are
@@ -253,7 +259,8 @@ SmallVector<Value> PackedBuilder::compute(ValueRange sums, ValueRange weights,
       bool last = (k + 1) % plan.stepsPerScale() == 0;
       for (int64_t t = 0; t < plan.tiles(); ++t) {
         int64_t unit = k / stepsPerUnit;
-        Values words(weights.slice((unit * plan.tiles() + t) * 4, 4));
+        Values words(
+            weights.slice((unit * plan.tiles() + t) * laneWords, laneWords));
         ValueRange group = scales.slice((s * plan.tiles() + t) * 2, 2);
         FragmentCodes::Group scale = {group[0], group[1]};
         SmallVector<Value, 4> fragment = codes.fragment(
@@ -360,10 +367,15 @@ LogicalResult PackedBuilder::build() {
   Value tile =
       add(mul(narrow(*nBlock), b.i32(plan.blockN / MmaPackedPlan::tileColumns)),
           mul(warpN, b.i32(plan.tiles())));
-  unitPitch = mul(wide(tiles), i64(512));
+  int64_t unitBytes = 4 * order.unitWords();
+  unitPitch = mul(wide(tiles), i64(unitBytes));
   groupPitch = mul(wide(tiles), i64(64));
-  codesAt = at(evaluator.matrix(plan.codes).address,
-               add(mul(wide(tile), i64(512)), wide(mul(lane, b.i32(16)))));
+  for (const layout::PackedOrder::Plane &plane : order.planes()) {
+    Value inUnit =
+        add(b.i32(4 * plane.firstWord), mul(lane, b.i32(4 * plane.laneWords)));
+    codesAt.push_back(at(evaluator.matrix(plan.codes).address,
+                         add(mul(wide(tile), i64(unitBytes)), wide(inUnit))));
+  }
   scalesAt =
       at(evaluator.matrix(plan.scales).address,
          add(mul(wide(tile), i64(64)), wide(mul(div(lane, 4), b.i32(8)))));

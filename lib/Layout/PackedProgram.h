@@ -53,11 +53,12 @@ struct PackedProgram {
   /// Tiles of a warp, and mma columns of 8 rows of x.
   int64_t tiles() const { return blockN / tileColumns / warpsN(); }
   int64_t tokens() const { return blockM / 8; }
-  /// Rows of K in a unit of the packed order, and units of a warp's step.
-  int64_t unitRows() const {
-    return PackedOrder(static_cast<int>(bits)).unitRows();
-  }
+  /// Rows of K in a unit of the packed order, units of a warp's step, and the
+  /// words that a lane has of them.
+  PackedOrder order() const { return PackedOrder(static_cast<int>(bits)); }
+  int64_t unitRows() const { return order().unitRows(); }
   int64_t units() const { return warpRows / unitRows(); }
+  int64_t laneWords() const { return units() * order().laneWords(); }
   /// Steps of 16 rows that share a scale, and scales of a warp's step.
   int64_t stepsPerScale() const {
     if (groupRows % warpRows == 0)
@@ -73,7 +74,7 @@ struct PackedProgram {
   /// x; addresses are not counted.
   int64_t registers() const {
     return tiles() * tokens() * 4 * (scalesSums() ? 2 : 1) +
-           tiles() * prefetch * (4 * units() + 2 * scalesPerStep()) +
+           tiles() * prefetch * (laneWords() + 2 * scalesPerStep()) +
            tokens() * 4;
   }
   /// Registers for addresses and what is being computed.
