@@ -28,10 +28,10 @@ COLD_BYTES = 256 << 20
 
 def random_layer(K, N, bits, group, act_order, gain=None):
     """A layer's arrays on the GPU. With `gain` y is about that many times as large as x."""
-    per_word, groups = 32 // bits, K // group
+    groups = K // group
     codes = lambda *shape: torch.randint(-2**31, 2**31, shape, dtype=torch.int64, device="cuda").to(torch.int32)
     layer = SimpleNamespace(
-        qweight=codes(K // per_word, N), qzeros=codes(groups, N // per_word),
+        qweight=codes(K * bits // 32, N), qzeros=codes(groups, N * bits // 32),
         scales=(torch.rand(groups, N, device="cuda") * 0.008 + 0.002).half(),
         g_idx=(torch.arange(K, device="cuda", dtype=torch.int32) // group))
     if gain:
@@ -43,13 +43,18 @@ def random_layer(K, N, bits, group, act_order, gain=None):
     return layer
 
 
+def unpack(words, bits):
+    """The codes along the first dimension, where each column of words is one stream of bits."""
+    at = torch.arange(0, 32 * words.shape[0], bits, device=words.device)
+    low = words[at // 32].long() & 0xffffffff
+    high = words[(at + bits - 1) // 32].long() << 32
+    return (((high | low) >> (at % 32)[:, None]) & (2**bits - 1)).to(torch.int32)
+
+
 def weights_of(layer, bits, dtype):
     """W [K, N], exact in float64 up to the one rounding of a weight."""
-    shifts = torch.arange(0, 32, bits, device="cuda", dtype=torch.int32)
-    maxq = 2**bits - 1
-    q = ((layer.qweight[:, None, :] >> shifts[None, :, None]) & maxq).flatten(0, 1)
-    z = ((layer.qzeros[:, :, None] >> shifts) & maxq).flatten(1)
-    z = (z + 1) & maxq
+    q = unpack(layer.qweight, bits)
+    z = (unpack(layer.qzeros.T, bits).T + 1) & (2**bits - 1)
     group = layer.g_idx.long()
     return ((q - z[group]).to(torch.float32) * layer.scales[group].float()).to(dtype)
 
@@ -220,7 +225,7 @@ def main():
     parser.add_argument("--shapes", default="4096x4096,4096x14336,14336x4096,8192x8192,8192x28672",
                         help="K x N, separated by commas")
     parser.add_argument("--m", default="1,2,4,8,16,32,64,128,256,512,1024,4096")
-    parser.add_argument("--bits", type=int, default=4, choices=[2, 4, 8])
+    parser.add_argument("--bits", type=int, default=4, choices=[2, 3, 4, 8])
     parser.add_argument("--group", type=int, default=128)
     parser.add_argument("--act-order", action="store_true")
     parser.add_argument("--dtype", default="fp16", choices=["fp16", "bf16"])
@@ -235,6 +240,8 @@ def main():
     options = parser.parse_args()
     dtype = torch.float16 if options.dtype == "fp16" else torch.bfloat16
     wanted = options.impl.split(",")
+    if options.bits == 3 and "triton" in wanted:
+        parser.error("the Triton kernel takes no codes of 3 bits; leave triton out of --impl")
     if options.chain and any(shape.split("x")[0] != shape.split("x")[1] for shape in options.shapes.split(",")):
         parser.error("--chain takes shapes with K equal to N")
     library = load_library(options.library) if "nibble" in wanted else None

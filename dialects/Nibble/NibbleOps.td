@@ -326,17 +326,18 @@ def PackOp : Nibble_Op<"pack", [Pure]> {
 def PackFragmentsOp : Nibble_InKernelOp<"pack_fragments", [Pure]> {
   let summary = "puts codes into words in the order of tensor cores' fragments";
   let description = [{
-    Cuts a tile of codes into units of 256 / width rows by 16 columns. Row u of
-    the result has the units of row u of units, one after another, 128 words
-    each: four words for each of 32 lanes. lib/Layout/PackedOrder.h says which
-    code lies in which word and at which bit; a lane's words hold its elements
-    of operand A of mma.m16n8k16, with columns of the tile as A's rows.
+    Cuts a tile of codes into units of 16 columns by 128 rows of 2 or 3 bits,
+    64 of 4 or 32 of 8. Row u of the result has the units of row u of units, one
+    after another, 128 words each, 192 with 3 bits. lib/Layout/PackedOrder.h
+    says which code lies in which words and at which bits; a lane's words hold
+    its elements of operand A of mma.m16n8k16, with columns of the tile as A's
+    rows.
 
     Example:
     ```mlir
     %packed = nibble.pack_fragments %q
         : !nibble.tile<BLOCK_K x BLOCK_N x !nibble.code<BITS>>
-        -> !nibble.tile<BLOCK_K * BITS / 256 x BLOCK_N * 8 x i32>
+        -> !nibble.tile<1 x BLOCK_N * BLOCK_K * BITS / 32 x i32>
     ```
   }];
   let arguments = (ins Nibble_CodeTile:$codes);

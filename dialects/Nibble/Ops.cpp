@@ -233,7 +233,9 @@ LogicalResult PackOp::verify() {
                        cast<TileType>(getCodes().getType()), getAxis());
 }
 
-/// Units have 256 / width rows and 16 columns, which become 1 and 128 words.
+/// A unit has 16 columns, and 256 rows of codes of one bit, 128 of 2 and 3 and
+/// so on. Where the width is still a name, so may be the rows of a unit: the
+/// words are as many then as the codes fill.
 LogicalResult PackFragmentsOp::verify() {
   KernelOp kernel = kernelOf(*this);
   if (!kernel)
@@ -244,24 +246,32 @@ LogicalResult PackFragmentsOp::verify() {
     if (type.getRank() != 2)
       return emitOpError() << "expected tiles with two extents, got " << type;
   ExtentAttr width = cast<CodeType>(codes.getElementType()).getWidth();
-  if (std::optional<int64_t> number = width.asInteger();
-      number && *number != 2 && *number != 4 && *number != 8)
-    return emitOpError() << "codes of " << *number
-                         << " bits have no order of fragments; 2, 4 and 8 do";
+  std::optional<int64_t> bits = width.asInteger();
+  if (bits && !Codec::takes(*bits))
+    return emitOpError() << "codes of " << *bits
+                         << " bits have no order of fragments; "
+                         << Codec::widthsText << " do";
   if (kernel.knownDivisor(codes.getShape()[1]) % 16 != 0)
     return emitOpError() << "needs whole units of 16 columns, but "
                          << codes.getShape()[1].getText()
                          << " is not known to be a multiple of 16";
-  auto divided = codes.getShape()[0].getExtent().times(width.getExtent());
-  if (divided)
-    divided = divided->dividedBy(Extent::constant(256));
-  auto times = codes.getShape()[1].getExtent().times(Extent::constant(8));
-  if (!divided || !times)
+  std::optional<Extent> rows = words.getShape()[0].getExtent();
+  if (bits)
+    rows = codes.getShape()[0].getExtent().dividedBy(
+        Extent::constant(256 / llvm::bit_floor(static_cast<uint64_t>(*bits))));
+  auto columns = codes.getShape()[0].getExtent().times(width.getExtent());
+  if (columns)
+    columns = columns->times(codes.getShape()[1].getExtent());
+  if (columns)
+    columns = columns->dividedBy(Extent::constant(32));
+  if (columns && rows)
+    columns = columns->dividedBy(*rows);
+  if (!rows || !columns)
     return emitOpError("extent does not fit 64 bits");
-  if (*divided != words.getShape()[0].getExtent() ||
-      *times != words.getShape()[1].getExtent())
-    return emitOpError() << "codes " << codes << " need " << divided->str()
-                         << " x " << times->str() << " words, not "
+  if (*rows != words.getShape()[0].getExtent() ||
+      *columns != words.getShape()[1].getExtent())
+    return emitOpError() << "codes " << codes << " need " << rows->str()
+                         << " x " << columns->str() << " words, not "
                          << words.getShape()[0].getText() << " x "
                          << words.getShape()[1].getText();
   return success();

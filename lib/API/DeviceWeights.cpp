@@ -69,7 +69,7 @@ Status DeviceWeights::pack(const model::Layer &layer,
                            const std::string &target) {
   PackedOrder order(layer.bits);
   int64_t K = layer.inFeatures, N = layer.outFeatures;
-  int64_t rows = order.packedRows(K), columns = PackedOrder::packedColumns(N);
+  int64_t rows = order.packedRows(K), columns = order.packedColumns(N);
   // Rows of act-order are sorted on the host, in the checkpoint's order.
   DeviceBuffer sorted;
   if (layer.actOrder) {
@@ -102,7 +102,10 @@ Status DeviceWeights::pack(const model::Layer &layer,
                           1};
   };
   KernelSizes sizes = {
-      {"K", K}, {"N", N}, {"KP", rows * order.unitRows()}, {"NP", columns / 8}};
+      {"K", K},
+      {"N", N},
+      {"KP", rows * order.unitRows()},
+      {"NP", columns / order.unitWords() * PackedOrder::unitColumns}};
   Result<int64_t> programs = interface.programs(sizes);
   if (!programs.ok())
     return programs.status();

@@ -10,6 +10,7 @@
 #include "Conversion/FragmentCodes.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/StringExtras.h"
 #include <cmath>
 
 using namespace mlir;
@@ -36,36 +37,53 @@ FragmentCodes::Place FragmentCodes::find(ArrayRef<Value> words, int64_t step,
                                          int64_t reg) {
   // A lane's codes are numbered along k, then column + 8, k + 8, steps of 16.
   int64_t index = reg % 2 * 2 + reg / 2 * 4 + step * 8;
-  int64_t slot = index % order.codesPerWord();
-  uint64_t bit = layout::coordinate(
-      order.codec()({{"slot", static_cast<uint64_t>(slot)}}), "bit");
-  return {words[index / order.codesPerWord()], static_cast<int64_t>(bit)};
+  auto wordOf = [&](const layout::PackedOrder::Plane &plane) {
+    return index / plane.codesPerWord();
+  };
+  const auto &planes = order.planes();
+  Value word = words[wordOf(planes[0])];
+  int64_t bit = planes[0].bitOf(index);
+  if (planes.size() == 1)
+    return {word, bit};
+  // Third bits are brought right above the low two, and what was at bit 2 to
+  // bit 0: eight codes 4 bits apart, of which others are asked for later.
+  bool second = bit % 4 != 0;
+  int64_t above = (bit + 2) % 32, low = second ? 0xcccccccc : 0x33333333;
+  Value third =
+      b.make<arith::ShRUIOp>(words[planes[0].laneWords + wordOf(planes[1])],
+                             b.i32(planes[1].bitOf(index) - above));
+  // (word & low) | (third & ~low)
+  Value whole = lop3({word, third}, {low}, 0xe4);
+  return second ? Place{rotate(whole, 2), bit - 2} : Place{whole, bit};
 }
 
-Value FragmentCodes::fp16Difference(ArrayRef<Value> words, int64_t step,
-                                    int64_t reg, Value zero) {
-  auto [word, at] = find(words, step, reg);
-  if (bits == 8) {
-    Value number = b.make<NVVM::PermuteOp>(
-        b.op().getI32Type(), word, b.i32(0x64646464),
-        b.i32(at ? 0x4342 : 0x4140), NVVM::PermuteMode::DEFAULT);
-    Value base = b.make<arith::AddFOp>(zero, b.splat(halfPair, 1024));
-    return b.make<arith::SubFOp>(b.make<LLVM::BitcastOp>(halfPair, number),
-                                 base);
+Value FragmentCodes::rotate(Value word, int64_t amount) {
+  return amount ? b.make<LLVM::FshrOp>(word, word, b.i32(amount)) : word;
+}
+
+/// Three numbers to one word, bit by bit: PTX's lop3.b32 of `registers` and
+/// `numbers`. ptxas makes one instruction of it, and two of an `and` and an
+/// `or` that both have a constant.
+Value FragmentCodes::lop3(ArrayRef<Value> registers, ArrayRef<int64_t> numbers,
+                          int table) {
+  std::string text = "lop3.b32 $0", constraints = "=r";
+  for (size_t i = 0; i < registers.size(); ++i) {
+    text += ", $" + std::to_string(i + 1);
+    constraints += ",r";
   }
-  if (at >= 8)
-    word = b.make<arith::ShRUIOp>(word, b.i32(8));
-  at %= 8;
-  int64_t mask = ((int64_t(1) << bits) - 1) << at;
-  Value number = b.make<arith::OrIOp>(
-      b.make<arith::AndIOp>(word, b.i32(mask << 16 | mask)), b.i32(0x64006400));
-  Value value = b.make<LLVM::BitcastOp>(halfPair, number);
-  double unit = std::ldexp(1.0, static_cast<int>(-at));
-  Value base = b.make<arith::AddFOp>(zero, b.splat(halfPair, 1024 * unit));
-  if (at == 0)
-    return b.make<arith::SubFOp>(value, base);
-  return b.make<math::FmaOp>(value, b.splat(halfPair, unit),
-                             b.make<arith::NegFOp>(base));
+  auto hex = [](int64_t number, unsigned width) {
+    return ", 0x" + llvm::utohexstr(static_cast<uint64_t>(number),
+                                    /*LowerCase=*/true, width);
+  };
+  for (int64_t number : numbers)
+    text += hex(number, 8);
+  text += hex(table, 2) + ";";
+  auto built = b.create<LLVM::InlineAsmOp>(
+      b.op().getI32Type(), registers, text, constraints,
+      /*has_side_effects=*/false, /*is_align_stack=*/false,
+      LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(),
+      ArrayAttr());
+  return b.unique(built.getRes());
 }
 
 Value FragmentCodes::asBf16(Value halves) {
@@ -73,22 +91,44 @@ Value FragmentCodes::asBf16(Value halves) {
   return b.make<arith::TruncFOp>(pair, b.make<arith::ExtFOp>(floats, halves));
 }
 
-Value FragmentCodes::bf16Difference(ArrayRef<Value> words, int64_t step,
-                                    int64_t reg, Value zero) {
+Value FragmentCodes::byteDifference(Place place, Value zero) {
+  Value number = b.make<NVVM::PermuteOp>(
+      b.op().getI32Type(), place.word, b.i32(0x64646464),
+      b.i32(place.bit ? 0x4342 : 0x4140), NVVM::PermuteMode::DEFAULT);
+  Value base = b.make<arith::AddFOp>(zero, b.splat(halfPair, 1024));
+  Value halves =
+      b.make<arith::SubFOp>(b.make<LLVM::BitcastOp>(halfPair, number), base);
   // A whole number below 256, which bf16 holds exactly.
+  return element.isF16() ? halves : asBf16(halves);
+}
+
+Value FragmentCodes::difference(Place place, Value zero) {
   if (bits == 8)
-    return asBf16(fp16Difference(words, step, reg, zero));
-  auto [word, at] = find(words, step, reg);
-  if (at)
-    word = b.make<arith::ShRUIOp>(word, b.i32(at));
-  int64_t mask = (int64_t(1) << bits) - 1;
-  Value number = b.make<arith::OrIOp>(
-      b.make<arith::AndIOp>(word, b.i32(mask << 16 | mask)), b.i32(0x43004300));
-  // 128 + z from fp16: whole numbers too. As 1 * x - y, which sm_80 has for
-  // bf16 where it has no subtraction.
-  Value base = asBf16(b.make<arith::AddFOp>(zero, b.splat(halfPair, 128)));
-  return b.make<math::FmaOp>(b.make<LLVM::BitcastOp>(pair, number),
-                             b.splat(pair, 1), b.make<arith::NegFOp>(base));
+    return byteDifference(place, zero);
+  // Codes that end within the mantissa are taken as they lie.
+  int64_t mantissa = element.isF16() ? 10 : 7, apart = bits == 3 ? 4 : bits;
+  int64_t reach = std::min<int64_t>(8, ((mantissa - bits) / apart + 1) * apart);
+  int64_t at = place.bit % reach;
+  Value word = rotate(place.word, place.bit - at);
+  int64_t mask = ((int64_t(1) << bits) - 1) << at;
+  int64_t exponent = element.isF16() ? 0x6400 : 0x4300;
+  // (word & mask) | exponent, in both halves
+  Value number =
+      lop3({word}, {mask << 16 | mask, exponent << 16 | exponent}, 0xea);
+  Value value = b.make<LLVM::BitcastOp>(pair, number);
+  double unit = std::ldexp(1.0, static_cast<int>(-at)),
+         power = std::ldexp(unit, static_cast<int>(mantissa));
+  if (element.isBF16()) {
+    // Whole numbers below 256, too. sm_80 has no sums in bf16.
+    Value base = b.make<math::FmaOp>(asBf16(zero), b.splat(pair, -1),
+                                     b.splat(pair, -power));
+    return b.make<math::FmaOp>(value, b.splat(pair, unit), base);
+  }
+  Value base = b.make<arith::AddFOp>(zero, b.splat(pair, power));
+  if (at == 0)
+    return b.make<arith::SubFOp>(value, base);
+  return b.make<math::FmaOp>(value, b.splat(pair, unit),
+                             b.make<arith::NegFOp>(base));
 }
 
 SmallVector<Value, 4> FragmentCodes::fragment(ArrayRef<Value> words,
@@ -98,8 +138,7 @@ SmallVector<Value, 4> FragmentCodes::fragment(ArrayRef<Value> words,
   for (int64_t reg = 0; reg < 4; ++reg) {
     bool upper = reg % 2;
     Value zero = pairOf(group.zeros, upper);
-    Value value = element.isF16() ? fp16Difference(words, step, reg, zero)
-                                  : bf16Difference(words, step, reg, zero);
+    Value value = difference(find(words, step, reg), zero);
     if (scaled) {
       Value scale = pairOf(group.scales, upper);
       if (element.isF16())

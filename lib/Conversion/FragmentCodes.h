@@ -19,9 +19,14 @@
 //   2     2         4       1024 + 16 q     * 1/16 - (64 + z)
 //   2     3         6       1024 + 64 q     * 1/64 - (16 + z)
 //
-// Codes of 8 bits are put under the exponent byte by byte. bf16 has 7 bits of
-// mantissa: there a code of up to 4 bits is shifted down to bit 0 first, below
-// 128, and one of 8 bits goes through fp16.
+// Codes of 3 bits are put together first, eight by one operation
+// (PackedOrder.h), and are then where those of 4 bits are. Words are rotated
+// where codes end beyond the mantissa. Codes of 8 bits are put under the
+// exponent byte by byte.
+//
+// bf16 has 7 bits of mantissa, 128 + code * 2^p: codes of 2 bits at 0, 2 and 4
+// end within it, those of 3 at 0 and 4, those of 4 at 0. Codes of 8 bits go
+// through fp16.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,7 +41,7 @@ namespace nibble {
 /// Decodes words of one width for products of one element type.
 class FragmentCodes {
 public:
-  /// `bits` 2, 4 or 8; `element` f16 or bf16.
+  /// `bits` 2, 3, 4 or 8; `element` f16 or bf16.
   FragmentCodes(ValueBuilder &builder, int64_t bits, mlir::Type element);
 
   /// Scale and zero point of columns r and r + 8 of a tile, as a lane of the
@@ -46,7 +51,7 @@ public:
   };
 
   /// The four registers (vectors of two elements) of fragment `step` of the
-  /// rows that the 16 bytes `words` (4 x i32) hold: code - zero point, times
+  /// unit whose words of this lane are `words` (i32): code - zero point, times
   /// the scale if `scaled`, rounded once.
   mlir::SmallVector<mlir::Value, 4> fragment(llvm::ArrayRef<mlir::Value> words,
                                              int64_t step, const Group &group,
@@ -62,11 +67,12 @@ private:
     int64_t bit;
   };
   Place find(llvm::ArrayRef<mlir::Value> words, int64_t step, int64_t reg);
+  mlir::Value difference(Place place, mlir::Value zero);
+  mlir::Value lop3(llvm::ArrayRef<mlir::Value> registers,
+                   llvm::ArrayRef<int64_t> numbers, int table);
+  mlir::Value rotate(mlir::Value word, int64_t amount);
   mlir::Value pairOf(mlir::Value halves, bool upper);
-  mlir::Value fp16Difference(llvm::ArrayRef<mlir::Value> words, int64_t step,
-                             int64_t reg, mlir::Value zero);
-  mlir::Value bf16Difference(llvm::ArrayRef<mlir::Value> words, int64_t step,
-                             int64_t reg, mlir::Value zero);
+  mlir::Value byteDifference(Place place, mlir::Value zero);
   mlir::Value asBf16(mlir::Value halves);
 
   ValueBuilder &b;

@@ -54,8 +54,9 @@ SmallVector<Value> FragmentProducts::compute(ValueRange sums,
   size_t perTile = plan.tokens() * 4;
   Values zeros(perTile, b.splat(b.op().getF32Type(), 0));
   SmallVector<Values> partial(plan.tiles(), zeros);
-  int64_t stepsPerUnit = plan.unitRows() / 16;
-  ValueRange scales = weights.drop_front(plan.tiles() * plan.units() * 4);
+  int64_t stepsPerUnit = plan.unitRows() / 16,
+          laneWords = plan.order().laneWords();
+  ValueRange scales = weights.drop_front(plan.tiles() * plan.laneWords());
 
   // ldmatrix: lane l names row l % 8 of x of matrix l / 8. The 16 bytes of
   // column chunk c of a row lie at chunk c ^ row % 8, so that eight rows are
@@ -85,7 +86,8 @@ SmallVector<Value> FragmentProducts::compute(ValueRange sums,
       bool last = (k + 1) % plan.stepsPerScale() == 0;
       for (int64_t t = 0; t < plan.tiles(); ++t) {
         int64_t unit = k / stepsPerUnit;
-        Values words(weights.slice((unit * plan.tiles() + t) * 4, 4));
+        Values words(
+            weights.slice((unit * plan.tiles() + t) * laneWords, laneWords));
         ValueRange group = scales.slice((s * plan.tiles() + t) * 2, 2);
         FragmentCodes::Group scale = {group[0], group[1]};
         SmallVector<Value, 4> fragment = codes.fragment(

@@ -4,9 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The schedule `mma_packed`, for few rows of x, where time is the time to read
-// the weights. A lane reads 16 bytes of packed weights at a time straight into
-// registers, several steps ahead and in the order that mma.m16n8k16 wants them
-// in; x goes through shared memory, which all warps of a program read. A step:
+// the weights. A lane reads 16 bytes of packed weights at a time (of 3 bits, 16
+// and 8) straight into registers, several steps ahead and in the order that
+// mma.m16n8k16 wants them in; x goes through shared memory, which all warps of
+// a program read. A step:
 //
 //   wait for x of this step, barrier
 //   x of step + stages - 1      -> shared memory       (cp.async)
@@ -39,13 +40,13 @@ public:
 
 private:
   Values loadStreamed(Value condition, Value pointer, int64_t offset,
-                      ValueRange before);
+                      ValueRange before, bool keep);
   Values loadWeights(Value step, ValueRange before);
   Values step(Value step, int64_t prefetched, ValueRange carried);
 
   size_t sumCount() const { return plan.tiles() * plan.tokens() * 4; }
   size_t weightCount() const {
-    return plan.tiles() * (4 * plan.units() + 2 * plan.scalesPerStep());
+    return plan.tiles() * (plan.laneWords() + 2 * plan.scalesPerStep());
   }
   Value nextSlot(Value slot);
   Values fetch(Value step, Value slot);
@@ -55,16 +56,18 @@ private:
   GpuBody &body;
   TileEvaluator &evaluator;
   Type element;
+  layout::PackedOrder order;
   std::optional<FragmentProducts> products;
   /// part: which of the blocks that divide K this is; null if it is alone.
   Value shared, thread, part, lane, warpK, warpN;
   /// The steps over K of this block, where its warps' steps end, and the units
   /// and tiles of 16 columns of all.
   Value firstStep, endStep, endWarpStep, units, tiles;
-  /// This lane's place in the first unit and in the first row of scales, and
-  /// the bytes from one to the next.
-  Value codesAt, scalesAt, unitPitch, groupPitch;
-  /// The bytes from a warp's first tile to each; null where t * 512 is it.
+  /// This lane's place in each plane of the first unit and in the first row of
+  /// scales, and the bytes from one to the next.
+  Values codesAt;
+  Value scalesAt, unitPitch, groupPitch;
+  /// How many tiles are from a warp's first to each; empty where t is it.
   Values tileOffsets;
   /// Rows of x in this block.
   Value rows;
@@ -75,7 +78,8 @@ PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
                              const MmaPackedOptions &options, GpuBody &body)
     : WordMath(body.evaluator.builder()), plan(plan), options(options),
       body(body), evaluator(body.evaluator), element(plan.element()),
-      shared(body.shared), thread(body.thread), part(body.part) {}
+      order(plan.order()), shared(body.shared), thread(body.thread),
+      part(body.part) {}
 
 //===----------------------------------------------------------------------===//
 // Weights
@@ -85,10 +89,10 @@ PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
 /// it is built: it is there to be in flight, and LLVM would move it to its use.
 /// It is predicated rather than branched around, so that its results take the
 /// registers of `before`; a copy at the end of a branch would wait for it.
-/// Weights are read once, and L1 does not keep them.
+/// Codes are read once: L1 does not `keep` them.
 SmallVector<Value> PackedBuilder::loadStreamed(Value condition, Value pointer,
                                                int64_t offset,
-                                               ValueRange before) {
+                                               ValueRange before, bool keep) {
   size_t words = before.size();
   SmallVector<Type> types(words, b.op().getI32Type());
   Type result = LLVM::LLVMStructType::getLiteral(element.getContext(), types);
@@ -99,7 +103,7 @@ SmallVector<Value> PackedBuilder::loadStreamed(Value condition, Value pointer,
     ties += "," + std::to_string(i);
   }
   std::string text = "@$" + std::to_string(words + 1) + " ld.global.nc" +
-                     (words == 4 ? ".L1::no_allocate" : "") + ".v" +
+                     (keep ? "" : ".L1::no_allocate") + ".v" +
                      std::to_string(words) + ".u32 {" + list + "}, [$" +
                      std::to_string(words) + "+" + std::to_string(offset) +
                      "];";
@@ -123,25 +127,28 @@ SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
   Value warpStep = add(mul(step, b.i32(plan.warpsK())), warpK);
   Value there = less(warpStep, endWarpStep);
   Values loaded;
-  auto load = [&](Value row, int64_t tile, int64_t tileBytes, size_t words) {
+  auto load = [&](Value row, int64_t tile, int64_t tileBytes, int64_t words,
+                  bool keep) {
     Value from = row;
     int64_t offset = tile * tileBytes;
     if (!plan.wholeN) {
       from = at(row, mul(tileOffsets[tile], i64(tileBytes)));
       offset = 0;
     }
-    llvm::append_range(
-        loaded,
-        loadStreamed(there, from, offset, before.slice(loaded.size(), words)));
+    llvm::append_range(loaded,
+                       loadStreamed(there, from, offset,
+                                    before.slice(loaded.size(), words), keep));
   };
   for (int64_t u = 0; u < plan.units(); ++u) {
     Value unit = add(mul(warpStep, b.i32(plan.units())), b.i32(u));
     // Beyond K x is 0, and any codes will do.
     if (!plan.wholeSteps)
       unit = b.make<arith::MinUIOp>(unit, add(units, b.i32(-1)));
-    Value row = at(codesAt, mul(wide(unit), unitPitch));
+    Value toUnit = mul(wide(unit), unitPitch);
     for (int64_t t = 0; t < plan.tiles(); ++t)
-      load(row, t, 512, 4);
+      for (auto [plane, from] : llvm::zip_equal(order.planes(), codesAt))
+        load(at(from, toUnit), t, 4 * order.unitWords(), plane.laneWords,
+             /*keep=*/false);
   }
   for (int64_t s = 0; s < plan.scalesPerStep(); ++s) {
     Value group;
@@ -159,7 +166,7 @@ SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
     }
     Value row = at(scalesAt, mul(wide(group), groupPitch));
     for (int64_t t = 0; t < plan.tiles(); ++t)
-      load(row, t, 64, 2);
+      load(row, t, 64, 2, /*keep=*/true);
   }
   return loaded;
 }
@@ -259,10 +266,15 @@ LogicalResult PackedBuilder::build() {
   Value tile =
       add(mul(narrow(*nBlock), b.i32(plan.blockN / MmaPackedPlan::tileColumns)),
           mul(warpN, b.i32(plan.tiles())));
-  unitPitch = mul(wide(tiles), i64(512));
+  int64_t unitBytes = 4 * order.unitWords();
+  unitPitch = mul(wide(tiles), i64(unitBytes));
   groupPitch = mul(wide(tiles), i64(64));
-  codesAt = at(evaluator.matrix(plan.codes).address,
-               add(mul(wide(tile), i64(512)), wide(mul(lane, b.i32(16)))));
+  for (const layout::PackedOrder::Plane &plane : order.planes()) {
+    Value inUnit =
+        add(b.i32(4 * plane.firstWord), mul(lane, b.i32(4 * plane.laneWords)));
+    codesAt.push_back(at(evaluator.matrix(plan.codes).address,
+                         add(mul(wide(tile), i64(unitBytes)), wide(inUnit))));
+  }
   scalesAt =
       at(evaluator.matrix(plan.scales).address,
          add(mul(wide(tile), i64(64)), wide(mul(div(lane, 4), b.i32(8)))));

@@ -92,9 +92,9 @@ def ScheduleMmaPacked : Nibble_SchedulePass<"nibble-schedule-mma-packed"> {
     product is computed on the totals.
 
     Matches what nibble-schedule-mma matches if the right operand of the
-    product is dequantized from codes of 2, 4 or 8 bits that are unpacked along
-    rows, with scales and zero points gathered by the rows' groups; with up to
-    64 rows in multiples of 8, and a step over K that is a multiple of 128.
+    product is dequantized from codes that are unpacked along rows, with scales
+    and zero points gathered by the rows' groups; with up to 64 rows in
+    multiples of 8, and a step over K that is a multiple of 128.
   }];
   let options = [
     Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,

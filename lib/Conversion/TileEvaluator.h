@@ -26,6 +26,7 @@
 
 #include "Conversion/Position.h"
 #include "Conversion/ValueBuilder.h"
+#include "Layout/PackedOrder.h"
 #include "Nibble/Nibble.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -141,6 +142,11 @@ private:
   mlir::FailureOr<mlir::Value> packFragments(ir::PackFragmentsOp op,
                                              const Position &row,
                                              const Position &column);
+  /// The word at (row, column) of packed words, which is one of `plane`.
+  mlir::FailureOr<mlir::Value>
+  packPlane(ir::PackFragmentsOp op, const layout::PackedOrder &order,
+            const layout::PackedOrder::Plane &plane, const Position &row,
+            const Position &column);
   /// i32 codes as i16.
   mlir::Value narrow(mlir::Value words);
   /// A vector of i16 codes as i32 that hold two each; other codes as they are.

@@ -90,9 +90,11 @@ public:
   mlir::OpBuilder &op() { return builder; }
   mlir::Location getLoc() const { return loc; }
 
-private:
+  /// What was built before, if its operation is equal to that of `value`, which
+  /// was just built and is erased then; else `value`.
   mlir::Value unique(mlir::Value value);
 
+private:
   /// Operations compared by name, attributes, operands and types.
   struct SameOperation : llvm::DenseMapInfo<mlir::Operation *> {
     static unsigned getHashValue(const mlir::Operation *op);

@@ -8,14 +8,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "Layout/PackedProgram.h"
+#include "nibble/Codec.h"
 
+using namespace nibble;
 using namespace nibble::layout;
 
 std::optional<std::string> PackedProgram::refusal(int64_t available) const {
   auto number = [](int64_t value) { return std::to_string(value); };
-  if (!PackedOrder::takes(bits))
-    return "multiplies with codes of " + number(bits) +
-           " bits; the packed order has 2, 4 and 8";
   if (groupRows % 16)
     return "has groups of " + number(groupRows) + " rows, not a multiple of 16";
   int64_t most = wgmma ? mostWgmmaRows : mostRows;
@@ -35,6 +34,10 @@ std::optional<std::string> PackedProgram::refusal(int64_t available) const {
   if (blockN < tileWidth() || blockN % (tileWidth() * warpsN()))
     return "has " + number(blockN) + " columns, which " + number(warpsN()) +
            who + " cannot divide into tiles of " + number(tileWidth());
+  if (int64_t unit = Codec{static_cast<int>(bits)}.unitCodes(); blockN % unit)
+    return "has " + number(blockN) + " columns, not a multiple of the " +
+           number(unit) + " whose zero points of " + number(bits) +
+           " bits fill words";
   if (stages < 2)
     return "has " + number(stages) + " stages, expected at least 2";
   // A warp meets every warpsK-th stage; it must always be the same ones, and

@@ -82,11 +82,12 @@ struct PackedProgram {
   /// Tiles of a warp (of four with wgmma), and mma columns of 8 rows of x.
   int64_t tiles() const { return blockN / tileWidth() / warpsN(); }
   int64_t tokens() const { return blockM / 8; }
-  /// Rows of K in a unit of the packed order, and units of a warp's step.
-  int64_t unitRows() const {
-    return PackedOrder(static_cast<int>(bits)).unitRows();
-  }
+  /// Rows of K in a unit of the packed order, units of a warp's step, and the
+  /// words that a lane has of them.
+  PackedOrder order() const { return PackedOrder(static_cast<int>(bits)); }
+  int64_t unitRows() const { return order().unitRows(); }
   int64_t units() const { return warpRows / unitRows(); }
+  int64_t laneWords() const { return units() * order().laneWords(); }
   /// Steps of 16 rows that share a scale, and scales of a warp's step.
   int64_t stepsPerScale() const {
     if (groupRows % warpRows == 0)
@@ -106,7 +107,7 @@ struct PackedProgram {
     if (wgmma)
       return sums + 2 * 16 + 2 * scales;
     return sums * (scalesSums() ? 2 : 1) + tokens() * 4 +
-           std::max(prefetch, 1) * (tiles() * 4 * units() + scales);
+           std::max(prefetch, 1) * (tiles() * laneWords() + scales);
   }
   /// The most registers that a thread can have. Eight warps of wgmma with many
   /// sums take those that the four warps which fill stages do not need.
@@ -130,7 +131,9 @@ struct PackedProgram {
   /// pipeline the codes, unit by unit, and the scales with zero points.
   int64_t xBytes() const { return stageRows() / 64 * blockM * 128; }
   int64_t codeBytes() const { return units() * unitBytes(); }
-  int64_t unitBytes() const { return blockN / tileColumns * 512; }
+  int64_t unitBytes() const {
+    return blockN / tileColumns * order().unitWords() * 4;
+  }
   int64_t scaleBytes() const { return blockN / tileColumns * 64; }
   int64_t stageBytes() const {
     if (!pipelined())

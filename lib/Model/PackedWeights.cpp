@@ -3,10 +3,8 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// See PackedWeights.h. A unit of the packed order and the words of the
-// checkpoint that it is made from have the same size, 8 rows of 16 words, and
-// every unit is made in the same way: tables say, for each code of a packed
-// word, which word of the checkpoint has it and where.
+// See PackedWeights.h. Every unit of the packed order is made in the same way:
+// a table says where the bits of each of its codes go.
 //
 //===----------------------------------------------------------------------===//
 
@@ -14,7 +12,6 @@
 #include "Layout/PackedOrder.h"
 #include "Support/Half.h"
 #include <algorithm>
-#include <array>
 #include <utility>
 
 using namespace nibble;
@@ -22,15 +19,10 @@ using namespace nibble::model;
 using layout::PackedOrder;
 
 static Status checkTypes(const Layer &layer) {
-  if (layer.scaleType() != DType::F16)
-    return Status(ErrorCode::Unsupported,
-                  "scales are f32; the packed order takes those that fp16 "
-                  "holds");
-  if (PackedOrder::takes(layer.bits))
+  if (layer.scaleType() == DType::F16)
     return Status();
   return Status(ErrorCode::Unsupported,
-                "there is no packed order for codes of " +
-                    std::to_string(layer.bits) + " bits; 2, 4 and 8 have one");
+                "scales are f32; the packed order takes those that fp16 holds");
 }
 
 //===----------------------------------------------------------------------===//
@@ -39,74 +31,53 @@ static Status checkTypes(const Layer &layer) {
 
 namespace {
 
-/// 128 words: a unit, or the words of the checkpoint that it is made from.
-using UnitWords = std::array<uint32_t, PackedOrder::unitWords>;
-
-/// How a unit is made.
-class UnitPacker {
-public:
-  explicit UnitPacker(int bits)
-      : mask((1u << bits) - 1), perWord(static_cast<size_t>(32 / bits)) {
-    PackedOrder order(bits);
-    for (uint64_t word = 0; word < PackedOrder::unitWords; ++word)
-      for (uint64_t slot = 0; slot < perWord; ++slot) {
-        layout::Coordinates code =
-            order.unit()({{"lane", word / PackedOrder::laneWords},
-                          {"word", word % PackedOrder::laneWords},
-                          {"slot", slot}});
-        uint64_t k = layout::coordinate(code, "k"),
-                 n = layout::coordinate(code, "n");
-        moves.push_back(
-            {static_cast<uint8_t>(k / perWord * PackedOrder::unitColumns + n),
-             static_cast<uint8_t>(bits * (k % perWord)),
-             static_cast<uint8_t>(
-                 layout::coordinate(order.codec()({{"slot", slot}}), "bit"))});
-      }
-  }
-
-  void pack(const UnitWords &from, int32_t *to) const {
-    const Move *move = moves.data();
-    for (int64_t i = 0; i < PackedOrder::unitWords; ++i) {
-      uint32_t word = 0;
-      for (size_t slot = 0; slot < perWord; ++slot, ++move)
-        word |= (from[move->word] >> move->from & mask) << move->to;
-      to[i] = static_cast<int32_t>(word);
-    }
-  }
-
-private:
-  /// Where a code is in the checkpoint's words, and its bit in the packed one.
-  struct Move {
-    uint8_t word, from, to;
-  };
+/// Where bits of a code go in its unit.
+struct Move {
+  int64_t k, n;
+  int firstBit;
   uint32_t mask;
-  size_t perWord;
-  std::vector<Move> moves;
+  int64_t word;
+  int bit;
 };
 
 } // namespace
 
+static std::vector<Move> movesOf(const PackedOrder &order) {
+  std::vector<Move> moves;
+  for (const PackedOrder::Plane &plane : order.planes())
+    for (int64_t lane = 0; lane < 32; ++lane)
+      for (int64_t index = 0; index < order.laneCodes(); ++index) {
+        layout::Coordinates code =
+            order.unit()({{"lane", static_cast<uint64_t>(lane)},
+                          {"index", static_cast<uint64_t>(index)}});
+        moves.push_back({static_cast<int64_t>(layout::coordinate(code, "k")),
+                         static_cast<int64_t>(layout::coordinate(code, "n")),
+                         plane.firstBit, (1u << plane.width) - 1,
+                         plane.firstWord + lane * plane.laneWords +
+                             index / plane.codesPerWord(),
+                         plane.bitOf(index)});
+      }
+  return moves;
+}
+
 static std::vector<int32_t> packCodes(const Layer &layer) {
   PackedOrder order(layer.bits);
-  UnitPacker packer(layer.bits);
-  constexpr int64_t columns = PackedOrder::unitColumns;
-  constexpr int64_t unitHeight = PackedOrder::unitWords / columns;
-  int64_t N = layer.outFeatures;
-  int64_t wordRows = layer.inFeatures / order.codesPerWord();
-  int64_t rows = order.packedRows(layer.inFeatures);
-  std::vector<int32_t> codes(rows * order.packedColumns(N));
-  int32_t *next = codes.data();
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t n = 0; n < N; n += columns, next += PackedOrder::unitWords) {
-      UnitWords words = {};
-      int64_t width = std::min(columns, N - n);
-      int64_t first = row * unitHeight;
-      for (int64_t i = 0; i < std::min(unitHeight, wordRows - first); ++i) {
-        const int32_t *line = &layer.qweight[(first + i) * N + n];
-        std::copy(line, line + width, &words[i * columns]);
+  std::vector<Move> moves = movesOf(order);
+  Codec codec = layer.codec();
+  int64_t K = layer.inFeatures, N = layer.outFeatures;
+  int64_t rows = order.packedRows(K), columns = order.packedColumns(N);
+  std::vector<int32_t> codes(rows * columns);
+  int32_t *unit = codes.data();
+  for (int64_t k = 0; k < K; k += order.unitRows())
+    for (int64_t n = 0; n < N;
+         n += PackedOrder::unitColumns, unit += order.unitWords())
+      for (const Move &move : moves) {
+        if (k + move.k >= K || n + move.n >= N)
+          continue;
+        uint32_t code = codec.get(&layer.qweight[n + move.n], N, k + move.k);
+        uint32_t placed = (code >> move.firstBit & move.mask) << move.bit;
+        unit[move.word] |= static_cast<int32_t>(placed);
       }
-      packer.pack(words, next);
-    }
   return codes;
 }
 
@@ -132,8 +103,8 @@ std::vector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
 }
 
 int64_t model::packedGroupRows(const Layer &layer) {
-  if (!PackedOrder::takes(layer.bits) || layer.scaleType() != DType::F16 ||
-      layer.inFeatures >= oneGroup || layer.outFeatures >= oneGroup)
+  if (layer.scaleType() != DType::F16 || layer.inFeatures >= oneGroup ||
+      layer.outFeatures >= oneGroup)
     return 0;
   if (layer.groups == 1)
     return oneGroup;
@@ -173,20 +144,26 @@ Result<SortedLayer> model::sortRowsByGroup(const Layer &layer) {
     sorted.layer.gIdx[k] = group;
   }
 
-  int64_t perWord = 32 / layer.bits;
-  uint32_t mask = (1u << layer.bits) - 1;
+  // Row by row of words. Where codes lie across two, the second is the next
+  // row.
+  int64_t bits = layer.bits;
   std::vector<int32_t> &words = sorted.layer.qweight;
   std::fill(words.begin(), words.end(), 0);
   for (int64_t k = 0; k < K; ++k) {
-    int64_t old = sorted.permutation[k];
-    const int32_t *from = &layer.qweight[old / perWord * N];
-    int32_t *to = &words[k / perWord * N];
-    int64_t right = layer.bits * (old % perWord);
-    int64_t left = layer.bits * (k % perWord);
-    for (int64_t n = 0; n < N; ++n)
-      to[n] = static_cast<int32_t>(
-          static_cast<uint32_t>(to[n]) |
-          (static_cast<uint32_t>(from[n]) >> right & mask) << left);
+    int64_t from = bits * sorted.permutation[k], to = bits * k;
+    const int32_t *low = &layer.qweight[from / 32 * N],
+                  *high = &layer.qweight[(from + bits - 1) / 32 * N];
+    int32_t *first = &words[to / 32 * N],
+            *second = &words[(to + bits - 1) / 32 * N];
+    for (int64_t n = 0; n < N; ++n) {
+      uint64_t both =
+          static_cast<uint64_t>(high[n]) << 32 | static_cast<uint32_t>(low[n]);
+      uint64_t code = both >> from % 32 & layer.codec().maxCode();
+      uint64_t placed = code << to % 32;
+      first[n] |= static_cast<int32_t>(placed);
+      if (second != first)
+        second[n] |= static_cast<int32_t>(placed >> 32);
+    }
   }
   return sorted;
 }

@@ -31,7 +31,7 @@ namespace nibble::model {
 
 /// A layer's weights in the packed order.
 struct PackedWeights {
-  /// [ceil(K / unitRows), ceil(N / 16) * 128], see Layout/PackedOrder.h.
+  /// [ceil(K / unitRows), ceil(N / 16) * unitWords], see Layout/PackedOrder.h.
   std::vector<int32_t> codes;
   /// [G, ceil(N / 16), 8, 4] fp16 bit patterns, see above.
   std::vector<uint16_t> scalesAndZeros;
@@ -47,9 +47,8 @@ struct PackedWeights {
 /// tensor cores multiply at a time, or K or N is not below 2^30.
 int64_t packedGroupRows(const Layer &layer);
 
-/// Packs a layer that checkLayer takes. Unsupported for bits without a packed
-/// order, for scales that fp16 does not hold, and for an act-order layer whose
-/// groups differ in size.
+/// Packs a layer that checkLayer takes. Unsupported for scales that fp16 does
+/// not hold, and for an act-order layer whose groups differ in size.
 Result<PackedWeights> packWeights(const Layer &layer);
 
 /// A layer in checkpoint order whose groups are consecutive rows.

@@ -250,9 +250,29 @@ nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
 nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
     (%w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x i32>) {
   %i = nibble.program_id
-  %q = builtin.unrealized_conversion_cast %i : index to !nibble.tile<64 x 16 x !nibble.code<3>>
-  // expected-error @below {{codes of 3 bits have no order of fragments; 2, 4 and 8 do}}
-  %b = nibble.pack_fragments %q : !nibble.tile<64 x 16 x !nibble.code<3>> -> !nibble.tile<1 x 128 x i32>
+  %q = builtin.unrealized_conversion_cast %i : index to !nibble.tile<64 x 16 x !nibble.code<5>>
+  // expected-error @below {{codes of 5 bits have no order of fragments; 2, 3, 4 and 8 do}}
+  %b = nibble.pack_fragments %q : !nibble.tile<64 x 16 x !nibble.code<5>> -> !nibble.tile<1 x 128 x i32>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x i32>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<24 x 16 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<24 x 16 x i32> -> !nibble.tile<256 x 16 x !nibble.code<3>>
+  // expected-error @below {{need 2 x 192 words, not 3 x 128}}
+  %b = nibble.pack_fragments %q : !nibble.tile<256 x 16 x !nibble.code<3>> -> !nibble.tile<3 x 128 x i32>
+}
+
+// -----
+nibble.kernel @k params [BITS one_of [2, 3]] sizes [M, N] grid [M by 8, N by 8]
+    (%w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x i32>) {
+  %i = nibble.program_id
+  %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<4 * BITS x 16 x i32>
+  %q = nibble.unpack %a along 0 : !nibble.tile<4 * BITS x 16 x i32> -> !nibble.tile<128 x 16 x !nibble.code<BITS>>
+  // expected-error @below {{need 1 x 64 * BITS words, not 1 x 128}}
+  %b = nibble.pack_fragments %q : !nibble.tile<128 x 16 x !nibble.code<BITS>> -> !nibble.tile<1 x 128 x i32>
 }
 
 // -----

@@ -63,12 +63,13 @@ protected:
     }
   };
 
-  Problem problem(int64_t K, int64_t N, int64_t rows, unsigned seed = 1) {
+  Problem problem(int64_t K, int64_t N, int64_t rows, unsigned seed = 1,
+                  int bits = 4) {
     std::mt19937 random(seed);
     QuantLinearOptions options;
     options.device = "cuda:0";
     model::Layer model =
-        randomLayer(random, 4, 128, K, N, Groups::None, /*bias=*/true);
+        randomLayer(random, bits, 128, K, N, Groups::None, /*bias=*/true);
     Result<QuantLinear> layer =
         QuantLinear::create(arraysOf(model, false), options);
     EXPECT_TRUE(layer.ok()) << layer.status().message();
@@ -154,7 +155,10 @@ TEST_F(OnDevice, FormatsByChoice8) { formatSweep(8, device, "auto"); }
 
 // For compute-sanitizer, under which the whole sweep takes too long.
 TEST_F(OnDevice, ReducedSweepByMma) { sweep(4, device, "mma", true); }
-TEST_F(OnDevice, ReducedSweepByChoice) { sweep(4, device, "auto", true); }
+TEST_F(OnDevice, ReducedSweepByChoice) {
+  for (int bits : {3, 4})
+    sweep(bits, device, "auto", true);
+}
 TEST_F(OnDevice, ReducedSweepBySimt) { sweep(4, device, "simt", true); }
 
 TEST_F(OnDevice, SameBitsFromRunToRun) {
@@ -269,11 +273,13 @@ TEST_F(OnDevice, ManyThreadsShareOneKernel) {
 /// Every configuration of the packed order that the tuner may choose gives what
 /// float64 does, and the same bits in every run.
 TEST_F(OnDevice, EveryPackedConfigurationIsRight) {
-  for (auto [K, N, rows] :
-       {std::tuple(4096, 1792, 1), std::tuple(2048, 1024, 7),
-        std::tuple(1664, 912, 13), std::tuple(1024, 672, 30),
-        std::tuple(1152, 448, 64)}) {
-    Problem p = problem(K, N, rows);
+  for (auto [K, N, rows, bits] :
+       {std::tuple(4096, 1792, 1, 4), std::tuple(2048, 1024, 7, 4),
+        std::tuple(1664, 912, 13, 4), std::tuple(1024, 672, 30, 4),
+        std::tuple(1152, 448, 64, 4), std::tuple(2048, 1792, 1, 3),
+        std::tuple(1664, 928, 13, 3), std::tuple(1024, 672, 30, 3),
+        std::tuple(1184, 448, 64, 3)}) {
+    Problem p = problem(K, N, rows, /*seed=*/1, bits);
     std::vector<KernelConfig> configs =
         packedConfigs(p.model, rows, device->properties());
     EXPECT_GE(configs.size(), 6u);

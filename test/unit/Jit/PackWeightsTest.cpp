@@ -17,27 +17,28 @@ using layout::PackedOrder;
 
 namespace {
 
-/// Packs `layer` by the kernel, with blocks of `unitsK` by `unitsN` units.
-void expectKernelAgrees(const model::Layer &layer, int64_t unitsK,
-                        int64_t unitsN, const std::string &facts) {
+/// Packs `layer` by the kernel, with blocks of one by `unitsN` units.
+void expectKernelAgrees(const model::Layer &layer, int64_t unitsN,
+                        const std::string &facts) {
   PackedOrder order(layer.bits);
-  int64_t P = 32 / layer.bits, K = layer.inFeatures, N = layer.outFeatures;
+  int64_t K = layer.inFeatures, N = layer.outFeatures;
   int64_t rows = order.packedRows(K), columns = order.packedColumns(N);
   CompileRequest request;
   request.kernel = "pack_weights";
   request.config =
       "BITS=" + std::to_string(layer.bits) +
-      " BLOCK_K=" + std::to_string(unitsK * order.unitRows()) +
+      " BLOCK_K=" + std::to_string(order.unitRows()) +
       " BLOCK_N=" + std::to_string(unitsN * PackedOrder::unitColumns) + facts;
   Result<JitKernel> kernel = JitKernel::create(request);
   ASSERT_TRUE(kernel.ok()) << kernel.status().message();
   std::vector<int32_t> packed(rows * columns, -1);
-  Status status = kernel->run({{"qweight", view(layer.qweight, {K / P, N})},
-                               {"packed", view(packed, {rows, columns})}},
-                              {{"K", K},
-                               {"N", N},
-                               {"KP", rows * order.unitRows()},
-                               {"NP", columns / 8}});
+  Status status = kernel->run(
+      {{"qweight", view(layer.qweight, {layer.codec().words(K), N})},
+       {"packed", view(packed, {rows, columns})}},
+      {{"K", K},
+       {"N", N},
+       {"KP", rows * order.unitRows()},
+       {"NP", (N + 15) / 16 * 16}});
   ASSERT_TRUE(status.ok()) << status.message();
   Result<model::PackedWeights> expected = model::packWeights(layer);
   ASSERT_TRUE(expected.ok());
@@ -47,24 +48,40 @@ void expectKernelAgrees(const model::Layer &layer, int64_t unitsK,
 
 TEST(PackWeights, KernelAndHostAgreeBitForBit) {
   std::mt19937 random(std::random_device{}());
-  for (int bits : {2, 4, 8})
-    for (auto [wordsK, wordsN] : {std::pair(16, 16), {19, 13}, {3, 1}, {8, 40}})
-      for (auto [unitsK, unitsN] : {std::pair(1, 1), {1, 4}, {2, 3}}) {
-        int64_t P = 32 / bits;
-        model::Layer layer = randomLayer(random, bits, P, wordsK * P,
-                                         wordsN * P, Groups::InOrder, false);
-        expectKernelAgrees(layer, unitsK, unitsN, "");
+  for (int bits : Codec::widths)
+    for (auto [k, n] : {std::pair(16, 16), {19, 13}, {3, 1}, {8, 40}})
+      for (int64_t unitsN : {1, 3, 4}) {
+        int64_t P = Codec{bits}.unitCodes();
+        model::Layer layer =
+            randomLayer(random, bits, P, k * P, n * P, Groups::InOrder, false);
+        expectKernelAgrees(layer, unitsN, "");
       }
 }
 
 TEST(PackWeights, WithoutMasksWhereSizesAreWhole) {
   std::mt19937 random(std::random_device{}());
-  for (int bits : {2, 4, 8}) {
-    int64_t rows = 256 / bits;
+  for (int bits : Codec::widths) {
+    int64_t rows = PackedOrder(bits).unitRows();
     model::Layer layer =
         randomLayer(random, bits, rows, 3 * rows, 128, Groups::InOrder, false);
     std::string facts = " N%64 NP%64 K%" + std::to_string(rows);
-    expectKernelAgrees(layer, 1, 4, facts);
+    expectKernelAgrees(layer, 4, facts);
+  }
+}
+
+/// Blocks of other than a unit's rows would write another order.
+TEST(PackWeights, BlocksAreUnits) {
+  CompileRequest request;
+  request.kernel = "pack_weights";
+  for (const char *config :
+       {"BITS=4 BLOCK_K=128 BLOCK_N=16", "BITS=3 BLOCK_K=64 BLOCK_N=16",
+        "BITS=2 BLOCK_K=64 BLOCK_N=16"}) {
+    request.config = config;
+    Result<JitKernel> kernel = JitKernel::create(request);
+    ASSERT_FALSE(kernel.ok()) << config;
+    EXPECT_NE(kernel.status().message().find("words, not 1 x"),
+              std::string::npos)
+        << kernel.status().message();
   }
 }
 

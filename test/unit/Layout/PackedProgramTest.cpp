@@ -45,6 +45,17 @@ TEST(PackedProgram, DividesItsBlock) {
   }
 }
 
+TEST(PackedProgram, KeepsTheWordsOfItsRowsInRegisters) {
+  PackedProgram p = program();
+  int64_t others = p.registers() - p.tiles() * p.laneWords();
+  for (auto [bits, words] :
+       {std::pair(2, 4), std::pair(3, 6), std::pair(4, 8), std::pair(8, 16)}) {
+    p.bits = bits;
+    EXPECT_EQ(p.laneWords(), words) << bits;
+    EXPECT_EQ(p.registers(), others + 4 * words) << bits;
+  }
+}
+
 TEST(PackedProgram, SaysWhyNot) {
   auto why = [](auto change, int64_t bytes = h100Bytes) {
     PackedProgram p = program();
@@ -52,8 +63,6 @@ TEST(PackedProgram, SaysWhyNot) {
     return p.refusal(bytes).value_or("");
   };
   using P = PackedProgram;
-  EXPECT_EQ(why([](P &p) { p.bits = 3; }),
-            "multiplies with codes of 3 bits; the packed order has 2, 4 and 8");
   EXPECT_EQ(why([](P &p) { p.groupRows = 24; }),
             "has groups of 24 rows, not a multiple of 16");
   for (int64_t rows : {0, 4, 72})
@@ -67,6 +76,12 @@ TEST(PackedProgram, SaysWhyNot) {
             "128");
   EXPECT_EQ(why([](P &p) { p.blockN = 40; }),
             "has 40 columns, which 1 warps cannot divide into tiles of 16");
+  EXPECT_EQ(why([](P &p) {
+              p.bits = 3;
+              p.blockN = 48;
+            }),
+            "has 48 columns, not a multiple of the 32 whose zero points of 3 "
+            "bits fill words");
   EXPECT_EQ(why([](P &p) { p.stages = 1; }),
             "has 1 stages, expected at least 2");
   EXPECT_EQ(why([](P &p) { p.blockM = 64; }),

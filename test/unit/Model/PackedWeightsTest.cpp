@@ -18,10 +18,7 @@ using layout::PackedOrder;
 namespace {
 
 uint32_t codeOf(const Layer &layer, int64_t k, int64_t n) {
-  int64_t P = 32 / layer.bits;
-  auto word =
-      static_cast<uint32_t>(layer.qweight[k / P * layer.outFeatures + n]);
-  return word >> layer.bits * (k % P) & ((1u << layer.bits) - 1);
+  return layer.codec().get(&layer.qweight[n], layer.outFeatures, k);
 }
 
 /// Expects `packed` to hold W[k, n] = `code(k, n)` where the layout says, and
@@ -29,23 +26,27 @@ uint32_t codeOf(const Layer &layer, int64_t k, int64_t n) {
 template <typename F>
 void expectCodes(const PackedWeights &packed, const Layer &layer, F code) {
   PackedOrder order(layer.bits);
-  std::vector<int32_t> expected(order.packedRows(layer.inFeatures) *
-                                order.packedColumns(layer.outFeatures));
-  for (int64_t k = 0; k < layer.inFeatures; ++k)
-    for (int64_t n = 0; n < layer.outFeatures; ++n) {
-      PackedOrder::Place place = order.placeOf(k, n);
-      expected[place.row * order.packedColumns(layer.outFeatures) +
-               place.column] |= static_cast<int32_t>(code(k, n) << place.bit);
-    }
+  int64_t columns = order.packedColumns(layer.outFeatures);
+  std::vector<int32_t> expected(order.packedRows(layer.inFeatures) * columns);
+  for (const PackedOrder::Plane &plane : order.planes())
+    for (int64_t k = 0; k < layer.inFeatures; ++k)
+      for (int64_t n = 0; n < layer.outFeatures; ++n) {
+        PackedOrder::Place place = order.placeOf(plane, k, n);
+        uint32_t bits =
+            code(k, n) >> plane.firstBit & ((1u << plane.width) - 1);
+        expected[place.row * columns + place.column] |=
+            static_cast<int32_t>(bits << place.bit);
+      }
   EXPECT_EQ(packed.codes, expected);
 }
 
 TEST(PackedWeights, CodesAreWhereTheLayoutSays) {
   std::mt19937 random(std::random_device{}());
-  for (int bits : {2, 4, 8})
+  for (int bits : Codec::widths)
     for (auto [k, n] : {std::pair(8, 4), {3, 1}, {11, 7}, {1, 1}}) {
-      // In words: from less than a unit to several, and ragged.
-      int64_t P = 32 / bits, K = k * P, N = n * P;
+      // In units of the checkpoint: from less than a packed unit to several,
+      // and ragged.
+      int64_t P = Codec{bits}.unitCodes(), K = k * P, N = n * P;
       Layer layer = randomLayer(random, bits, P, K, N, Groups::InOrder, false);
       ASSERT_TRUE(checkLayer(layer).ok());
       Result<PackedWeights> packed = packWeights(layer);
@@ -59,9 +60,9 @@ TEST(PackedWeights, CodesAreWhereTheLayoutSays) {
 
 TEST(PackedWeights, ScalesAndZerosOfATileLieTogether) {
   std::mt19937 random(std::random_device{}());
-  for (int bits : {2, 4, 8})
+  for (int bits : Codec::widths)
     for (int64_t words : {2, 3, 8}) {
-      int64_t P = 32 / bits, K = 8 * P, N = words * P;
+      int64_t P = Codec{bits}.unitCodes(), K = 8 * P, N = words * P;
       Layer layer =
           randomLayer(random, bits, 2 * P, K, N, Groups::InOrder, false);
       std::vector<uint16_t> packed = packScalesAndZeros(layer);
@@ -80,9 +81,10 @@ TEST(PackedWeights, ScalesAndZerosOfATileLieTogether) {
                 continue;
               }
               EXPECT_EQ(at[0], layer.scales[g * N + n]);
-              auto word =
-                  static_cast<uint32_t>(layer.qzeros[g * (N / P) + n / P]);
-              uint32_t zero = (word >> bits * (n % P)) + 1;
+              uint32_t zero =
+                  layer.codec().get(&layer.qzeros[g * layer.codec().words(N)],
+                                    1, n) +
+                  1;
               EXPECT_EQ(halfToFloat(at[2]),
                         static_cast<float>(zero % (1u << bits)));
             }
@@ -91,8 +93,9 @@ TEST(PackedWeights, ScalesAndZerosOfATileLieTogether) {
 
 TEST(PackedWeights, ActOrderSortsRowsByGroup) {
   std::mt19937 random(std::random_device{}());
-  for (int bits : {2, 4, 8}) {
-    int64_t P = 32 / bits, K = 20 * P, N = 3 * P, groupSize = 5 * P;
+  for (int bits : Codec::widths) {
+    int64_t P = Codec{bits}.unitCodes(), K = 20 * P, N = 3 * P,
+            groupSize = 5 * P;
     Layer layer =
         randomLayer(random, bits, groupSize, K, N, Groups::Shuffled, false);
     ASSERT_TRUE(checkLayer(layer).ok());
@@ -121,7 +124,7 @@ TEST(PackedWeights, ActOrderSortsRowsByGroup) {
   }
 }
 
-TEST(PackedWeights, RefusesUnevenGroupsAndOtherBits) {
+TEST(PackedWeights, RefusesUnevenGroups) {
   std::mt19937 random(std::random_device{}());
   Layer layer = randomLayer(random, 4, 8, 32, 16, Groups::InOrder, false);
   layer.gIdx[7] = 2;
@@ -132,12 +135,6 @@ TEST(PackedWeights, RefusesUnevenGroupsAndOtherBits) {
   EXPECT_EQ(packed.status().message(),
             "group 0 has 7 rows, not 8; the packed order takes groups of equal "
             "size");
-  layer.bits = 3;
-  packed = packWeights(layer);
-  ASSERT_FALSE(packed.ok());
-  EXPECT_EQ(packed.status().message(),
-            "there is no packed order for codes of 3 bits; 2, 4 and 8 have "
-            "one");
   EXPECT_FALSE(sortRowsByGroup(layer).ok());
 }
 

@@ -23,19 +23,20 @@ def configurations():
     yield "BITS=8 BLOCK_M=8 BLOCK_N=32 BLOCK_K=16 warps=1"  # simt
     yield "BITS=3 BLOCK_M=8 BLOCK_N=32 BLOCK_K=32 warps=1"  # simt
     packed = "BLOCK_M=8 BLOCK_N=32 BLOCK_K=512 warps=4 stages=3 x@16 y@4"
-    for bits, group, act_order in itertools.product((2, 4, 8), (32, 128, 1 << 30), (0, 1)):
+    for bits, group, act_order in itertools.product((2, 3, 4, 8), (32, 128, 1 << 30), (0, 1)):
         yield f"BITS={bits} ACT_ORDER={act_order} packed={group} prefetch=2 {packed} N%32 K%512"
     for T in ("f16", "bf16"):
         yield f"BITS=8 packed=80 X={T} T={T} Y={T} {packed}"  # every guard
         yield f"BITS=4 packed=128 X=f32 T={T} Y={T} {packed}"
+        yield f"BITS=3 packed=48 X={T} T={T} Y={T} {packed}"
         yield f"BITS=4 packed=128 X={T} T={T} Y={T} BLOCK_M=64 BLOCK_N=224 BLOCK_K=128 warps=7 stages=3 x@16 y@4"
     yield "BITS=2 BLOCK_M=1 BLOCK_N=64 BLOCK_K=16 X=bf16 T=bf16 Y=bf16 S=f16"  # simt
 
 
 def pack_configurations():
-    for bits in (2, 4, 8):
-        yield f"BITS={bits} BLOCK_K={256 // bits} BLOCK_N=64"
-        yield f"BITS={bits} BLOCK_K={512 // bits} BLOCK_N=16 warps=1 N%16 NP%16 K%{512 // bits}"
+    for bits, rows in ((2, 128), (3, 128), (4, 64), (8, 32)):
+        yield f"BITS={bits} BLOCK_K={rows} BLOCK_N=64"
+        yield f"BITS={bits} BLOCK_K={rows} BLOCK_N=16 warps=1 N%16 NP%16 K%{rows}"
 
 
 def assemble(job):
