@@ -75,8 +75,8 @@ static std::string overlapping(const std::string &config) {
   bool packed = false;
   while (words >> word) {
     packed |= word.rfind("packed=", 0) == 0;
-    for (const char *name :
-         {"BLOCK_M=", "BLOCK_N=", "BLOCK_K=", "warps=", "stages=", "prefetch="})
+    for (const char *name : {"BLOCK_M=", "BLOCK_N=", "BLOCK_K=", "warps=",
+                             "stages=", "prefetch=", "splits=", "wgmma="})
       if (word.rfind(name, 0) == 0)
         chosen += " " + word;
   }

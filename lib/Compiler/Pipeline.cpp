@@ -18,13 +18,19 @@ using namespace nibble;
 /// Checks that `options.schedule` is a schedule for `options.target`.
 static Status checkSchedule(const PipelineOptions &options) {
   const std::string &name = options.schedule;
-  for (auto [word, given] : {std::pair("overlap=1", options.config.overlap),
-                             std::pair("splits", options.config.splits > 1)})
+  for (auto [word, given] :
+       {std::pair("overlap=1", options.config.overlap),
+        std::pair("splits", options.config.splits > 1),
+        std::pair("prefetch=0",
+                  options.config.packed && !options.config.prefetch)})
     if (given && options.target.capability < 90)
       return Status(ErrorCode::InvalidArgument,
                     std::string(word) +
                         " needs sm_90a or later; the target is " +
                         options.target.name);
+  if (options.config.wgmma && options.target.name != "sm_90a")
+    return Status(ErrorCode::InvalidArgument,
+                  "wgmma=1 needs sm_90a; the target is " + options.target.name);
   if (name == "auto" ||
       (options.target.isHost()
            ? name == "host"
@@ -69,11 +75,13 @@ static void addSchedule(mlir::OpPassManager &manager,
   else if (options.schedule == "mma_packed")
     manager.addPass(createScheduleMmaPacked(
         {warps, options.config.stages, options.config.prefetch,
-         options.config.splits, options.config.overlap, sharedBytes}));
+         options.config.splits, options.config.wgmma, options.config.overlap,
+         sharedBytes}));
   else
     manager.addPass(createScheduleGpu(
         {warps, options.config.stages, options.config.prefetch,
-         options.config.splits, options.config.overlap, sharedBytes}));
+         options.config.splits, options.config.wgmma, options.config.overlap,
+         sharedBytes}));
 }
 
 static void addLower(mlir::OpPassManager &manager,

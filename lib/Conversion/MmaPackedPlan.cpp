@@ -96,6 +96,7 @@ std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
   plan.warps = options.warps;
   plan.stages = options.stages;
   plan.prefetch = options.prefetch;
+  plan.wgmma = options.wgmma;
   if (std::optional<std::string> why = plan.refusal(options.sharedBytes))
     return Refusal{dot, *why};
   auto x = cast<MatrixType>(plan.x.getType());

@@ -27,6 +27,8 @@ struct MmaPackedOptions {
   int prefetch;
   /// Blocks of a cluster that divide the steps over K.
   int splits;
+  /// Multiply by wgmma.
+  bool wgmma;
   /// Start while the kernel before on the stream still runs.
   bool overlap;
   /// Shared memory that a program may use, in bytes.

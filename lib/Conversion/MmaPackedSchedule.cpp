@@ -349,7 +349,8 @@ LogicalResult nibble::scheduleMmaPacked(KernelOp kernel,
         if (options.overlap)
           body.function->setAttr(overlapAttrName,
                                  UnitAttr::get(kernel.getContext()));
-        return PackedBuilder(plan, options, body).build();
+        return plan.pipelined() ? buildPipeline(plan, options, body)
+                                : PackedBuilder(plan, options, body).build();
       },
       options.splits);
 }

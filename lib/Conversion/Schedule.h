@@ -43,6 +43,11 @@ std::string refusalOfMma(ir::KernelOp kernel, int warps, int64_t sharedBytes);
 mlir::LogicalResult scheduleGpu(ir::KernelOp kernel,
                                 const MmaPackedOptions &options);
 
+/// The body of a kernel that `mma_packed` takes with prefetch=0.
+mlir::LogicalResult buildPipeline(const MmaPackedPlan &plan,
+                                  const MmaPackedOptions &options,
+                                  struct GpuBody &body);
+
 /// Attributes of a scheduled function: the schedule's name, why `mma` was not
 /// taken, and what a launch on a GPU needs.
 inline constexpr llvm::StringLiteral scheduleAttrName = "nibble.schedule";

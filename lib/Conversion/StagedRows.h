@@ -36,18 +36,31 @@ public:
   mlir::SmallVector<mlir::Value> fetch(mlir::Value step, mlir::Value slot);
   /// Writes what fetch() returned.
   void place(mlir::ValueRange values, mlir::Value slot);
+  /// Both, a few rows at a time: for threads that do nothing else.
+  void bring(mlir::Value step, mlir::Value slot);
 
 private:
-  Values gather(Value step);
+  /// For each of a thread's rows: whether there is one, its address, its place
+  /// in a stage.
+  struct Rows {
+    Values inside, address, placeInStage;
+  };
+  Rows locate(Value from, int64_t count);
+  Values gather(const Rows &from, Value step);
+  Values fetch(const Rows &from, Value step, Value slot);
+  void place(const Rows &from, mlir::ValueRange values, Value slot);
 
   const MmaPackedPlan &plan;
   TileEvaluator &evaluator;
   mlir::Type element;
-  Value shared, end;
-  /// This thread's piece of a row in a step, 8 elements each; and for each of
-  /// its rows: whether there is one, its address, its place in a stage.
-  Value piece;
-  Values inside, address, placeInStage;
+  Value shared, firstRow, rows, end;
+  /// This thread's piece of a row in a step, 8 elements, and its first row; the
+  /// rows from one to its next, and how many it has at most.
+  Value piece, pieceRow;
+  int64_t rowsAPass, passes;
+  /// All of its rows, where they are few enough to be kept in registers.
+  static constexpr int64_t mostPasses = 8;
+  Rows all;
 };
 
 } // namespace nibble

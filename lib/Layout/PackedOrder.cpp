@@ -42,9 +42,13 @@ static std::vector<PackedOrder::Plane> planesOf(int bits, int64_t laneCodes) {
   return planes;
 }
 
+int64_t PackedOrder::unitRows(int bits) {
+  return 256 / std::bit_floor(static_cast<unsigned>(bits));
+}
+
 PackedOrder::PackedOrder(int bits)
-    : bits(bits), rows(256 / std::bit_floor(static_cast<unsigned>(bits))),
-      codePlanes(planesOf(bits, laneCodes())), unitLayout(layoutOf(rows)) {
+    : bits(bits), rows(unitRows(bits)), codePlanes(planesOf(bits, laneCodes())),
+      unitLayout(layoutOf(rows)) {
   assert(Codec::takes(bits));
 }
 

@@ -84,9 +84,13 @@ public:
   /// `bits` are those of a Codec.
   explicit PackedOrder(int bits);
 
+  /// Rows of a unit, and its words.
+  static int64_t unitRows(int bits);
+  static int64_t unitWords(int bits) {
+    return unitRows(bits) * unitColumns * bits / 32;
+  }
   int64_t unitRows() const { return rows; }
-  /// Words of a unit.
-  int64_t unitWords() const { return unitRows() * unitColumns * bits / 32; }
+  int64_t unitWords() const { return unitWords(bits); }
   /// Words of a lane, plane after plane, and its codes.
   int64_t laneWords() const { return unitWords() / 32; }
   int64_t laneCodes() const { return unitRows() * unitColumns / 32; }

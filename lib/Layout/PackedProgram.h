@@ -85,9 +85,14 @@ struct PackedProgram {
   /// Rows of K in a unit of the packed order, units of a warp's step, and the
   /// words that a lane has of them.
   PackedOrder order() const { return PackedOrder(static_cast<int>(bits)); }
-  int64_t unitRows() const { return order().unitRows(); }
+  int64_t unitRows() const {
+    return PackedOrder::unitRows(static_cast<int>(bits));
+  }
+  int64_t unitWords() const {
+    return PackedOrder::unitWords(static_cast<int>(bits));
+  }
   int64_t units() const { return warpRows / unitRows(); }
-  int64_t laneWords() const { return units() * order().laneWords(); }
+  int64_t laneWords() const { return units() * unitWords() / 32; }
   /// Steps of 16 rows that share a scale, and scales of a warp's step.
   int64_t stepsPerScale() const {
     if (groupRows % warpRows == 0)
@@ -131,9 +136,7 @@ struct PackedProgram {
   /// pipeline the codes, unit by unit, and the scales with zero points.
   int64_t xBytes() const { return stageRows() / 64 * blockM * 128; }
   int64_t codeBytes() const { return units() * unitBytes(); }
-  int64_t unitBytes() const {
-    return blockN / tileColumns * order().unitWords() * 4;
-  }
+  int64_t unitBytes() const { return blockN / tileColumns * unitWords() * 4; }
   int64_t scaleBytes() const { return blockN / tileColumns * 64; }
   int64_t stageBytes() const {
     if (!pipelined())

@@ -34,6 +34,7 @@ std::string KernelConfig::str() const {
     add("packed", "=", std::to_string(packed));
     add("prefetch", "=", std::to_string(prefetch));
     add("splits", "=", std::to_string(splits));
+    add("wgmma", "=", std::to_string(wgmma));
     add("overlap", "=", std::to_string(overlap));
   }
   return text;
@@ -65,8 +66,9 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
       return refuse("does not end in a whole number");
     if (sign == '=' &&
         (name == "warps" || name == "stages" || name == "prefetch")) {
-      if (number < 1 || number > 32)
-        return refuse("is not in [1, 32]");
+      int64_t least = name == "prefetch" ? 0 : 1;
+      if (number < least || number > 32)
+        return refuse(least ? "is not in [1, 32]" : "is not in [0, 32]");
       (name == "warps"    ? config.warps
        : name == "stages" ? config.stages
                           : config.prefetch) = static_cast<int>(number);
@@ -84,10 +86,10 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
       config.splits = static_cast<int>(number);
       continue;
     }
-    if (sign == '=' && name == "overlap") {
+    if (sign == '=' && (name == "overlap" || name == "wgmma")) {
       if (number != 0 && number != 1)
         return refuse("is not 0 or 1");
-      config.overlap = number == 1;
+      (name == "overlap" ? config.overlap : config.wgmma) = number == 1;
       continue;
     }
     if (sign != '=' && number < 1)

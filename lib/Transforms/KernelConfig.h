@@ -30,7 +30,9 @@ namespace nibble {
 ///   warps=4        warps of a program on a GPU
 ///   stages=2       tiles in flight of a software pipeline on a GPU
 ///   packed=128     weights are in the packed order, in groups of 128 rows
-///   prefetch=2     steps of packed weights in flight
+///   prefetch=2     steps of packed weights in registers at a time; 0 for a
+///                  pipeline through shared memory
+///   wgmma=1        multiply packed weights by wgmma
 ///   splits=2       programs that divide K of one block between them
 ///   overlap=1      start while the kernel before on the stream still runs
 struct KernelConfig {
@@ -44,6 +46,7 @@ struct KernelConfig {
   int64_t packed = 0;
   int prefetch = 1;
   int splits = 1;
+  bool wgmma = false;
   bool overlap = false;
 
   bool operator==(const KernelConfig &) const = default;
