@@ -41,6 +41,7 @@ int nibble::usualMultiprocessors(const std::string &target) {
 driver::DeviceProperties nibble::propertiesOf(const TargetSpec &spec,
                                               int multiprocessors) {
   driver::DeviceProperties device;
+  device.computeCapability = spec.capability;
   device.multiprocessors = multiprocessors;
   device.maxSharedBytesPerBlock = static_cast<size_t>(spec.sharedBytes);
   return device;

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/KernelChoice.h"
+#include "API/PackedChoice.h"
 #include "Layout/PackedProgram.h"
 #include "Model/PackedWeights.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -46,6 +47,18 @@ int64_t nibble::tunedRows(int64_t rows) {
 }
 
 int64_t nibble::firstRows(int bucket) { return gpuFirst[bucket]; }
+
+int64_t nibble::rowsToChooseFor(int bucket) {
+  int64_t first = gpuFirst[bucket];
+  if (first <= layout::PackedProgram::mostRows)
+    return first; // a block holds all rows of its bucket
+  return bucket + 1 < bucketCount && gpuFirst[bucket + 1] <= 182
+             ? gpuFirst[bucket + 1] - 1
+             : tunedRows(first);
+}
+
+/// The most configurations of the packed order that tuning looks at.
+static constexpr size_t mostTuned = 24;
 
 static bool sharesTuning(int64_t a, int64_t b) {
   constexpr int64_t most = layout::PackedProgram::mostRows;
@@ -92,30 +105,34 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
       !config->alignments.empty() || config->packed > 1 ||
       (!config->packed &&
        (config->stages != ordinary.stages ||
-        config->prefetch != ordinary.prefetch ||
+        config->prefetch != ordinary.prefetch || config->wgmma ||
         config->splits != ordinary.splits || config->overlap)))
     return Status(ErrorCode::InvalidArgument,
                   "the configuration '" + words +
                       "' has words that follow from the layer; what can be "
                       "chosen is BLOCK_M, BLOCK_N, BLOCK_K, GROUP_M and warps, "
-                      "and with packed=1 stages, prefetch, splits and overlap");
+                      "and with packed=1 stages, prefetch, splits, wgmma and "
+                      "overlap");
   if (words.find("warps=") == std::string::npos)
     config->warps = 0;
+  if (words.find("prefetch=") == std::string::npos)
+    config->prefetch = -1;
   return config;
 }
 
 KernelConfig nibble::noOverrides() {
   KernelConfig config;
   config.warps = 0;
+  config.prefetch = -1;
   return config;
 }
 
 std::string nibble::overrideWords(const KernelConfig &choice) {
-  // 0 warps leave them to nibble, and are no word.
-  llvm::StringRef none = "warps=0";
   std::string words = choice.str();
-  if (choice.warps == 0)
-    words.erase(words.find(none), none.size());
+  // What leaves a choice to nibble is no word.
+  for (llvm::StringRef none : {"warps=0", "prefetch=-1"})
+    if (size_t at = words.find(none); at != std::string::npos)
+      words.erase(at, none.size());
   return words;
 }
 
@@ -266,150 +283,16 @@ static Blocks gpuBlocks(int64_t rows, int64_t columns,
 
 using layout::PackedProgram;
 
-namespace {
-/// How the columns and the rows of K of a program are divided, and how far
-/// ahead it reads.
-struct PackedShape {
-  int64_t tiles, warpsN, warpsK;
-  int stages, prefetch;
-};
-} // namespace
-
-/// The program of `shape` for a layer and some rows.
-static PackedProgram packedProgram(const PackedShape &shape, int64_t rows,
-                                   const model::Layer &layer,
-                                   int64_t groupRows) {
-  // No more warps along K than it has steps.
-  int64_t steps = (layer.inFeatures + PackedProgram::warpRows - 1) /
-                  PackedProgram::warpRows;
-  int64_t warpsK = std::min<int64_t>(
-      shape.warpsK, static_cast<int64_t>(llvm::PowerOf2Ceil(steps)));
-  PackedProgram program;
-  program.bits = layer.bits;
-  program.groupRows = groupRows;
-  program.blockM = rows <= 8 ? 8 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
-  program.blockN = shape.tiles * shape.warpsN * PackedProgram::tileColumns;
-  program.blockK = warpsK * PackedProgram::warpRows;
-  program.warps = static_cast<int>(shape.warpsN * warpsK);
-  program.stages = shape.stages;
-  program.prefetch = shape.prefetch;
-  return program;
-}
-
-/// Programs in the order in which they are tried for so many rows, `tiles`
-/// tiles of columns and multiprocessors: the one that was fastest on an H100
-/// 80GB HBM3 (bench/results/2026-11-24-h100-tuning.json), then the rest.
-static llvm::SmallVector<PackedShape> packedShapes(int64_t rows, int64_t tiles,
-                                                   int64_t multiprocessors) {
-  auto upTo = [&](int64_t perProcessor) {
-    return tiles <= perProcessor * multiprocessors;
-  };
-  if (rows <= 8)
-    return {upTo(2)   ? PackedShape{1, 1, 8, 3, 2}
-            : upTo(4) ? PackedShape{2, 1, 8, 3, 2}
-                      : PackedShape{4, 1, 8, 3, 1},
-            {2, 1, 16, 3, 2},
-            {2, 1, 16, 3, 1},
-            {2, 1, 8, 3, 2},
-            {1, 1, 8, 3, 2},
-            {4, 1, 8, 3, 1},
-            {4, 1, 4, 3, 2},
-            {2, 2, 8, 3, 2},
-            {2, 7, 2, 3, 2},
-            {1, 1, 8, 3, 1},
-            {1, 1, 4, 3, 1}};
-  if (rows <= 16)
-    return {upTo(2)   ? PackedShape{1, 2, 8, 3, 2}
-            : upTo(4) ? PackedShape{2, 2, 8, 3, 2}
-            : upTo(7) ? PackedShape{4, 2, 4, 3, 2}
-                      : PackedShape{2, 7, 2, 3, 2},
-            {1, 7, 2, 3, 3},
-            {2, 1, 8, 3, 2},
-            {1, 2, 8, 3, 2},
-            {2, 2, 8, 3, 2},
-            {4, 1, 8, 3, 1},
-            {4, 2, 4, 3, 2},
-            {2, 4, 4, 3, 2},
-            {2, 7, 2, 3, 2},
-            {1, 1, 8, 3, 1},
-            {1, 1, 4, 3, 1}};
-  if (rows <= 32)
-    return {upTo(2)   ? PackedShape{1, 2, 8, 3, 2}
-            : upTo(4) ? PackedShape{2, 2, 4, 3, 2}
-            : upTo(7) ? PackedShape{2, 4, 2, 3, 2}
-                      : PackedShape{2, 7, 2, 3, 2},
-            {1, 7, 2, 3, 3},
-            {1, 2, 8, 3, 2},
-            {2, 2, 4, 3, 2},
-            {2, 4, 2, 3, 2},
-            {2, 4, 4, 3, 1},
-            {2, 8, 1, 3, 2},
-            {2, 7, 2, 3, 2},
-            {1, 2, 4, 3, 1},
-            {1, 1, 4, 3, 1}};
-  return {upTo(4)   ? PackedShape{2, 2, 4, 3, 2}
-          : upTo(7) ? PackedShape{2, 4, 2, 3, 2}
-                    : PackedShape{2, 8, 1, 3, 2},
-          {2, 2, 4, 3, 2},
-          {1, 4, 4, 3, 2},
-          {2, 4, 2, 3, 2},
-          {1, 7, 2, 3, 2},
-          {2, 7, 1, 3, 2},
-          {1, 8, 2, 3, 2},
-          {2, 8, 1, 3, 2},
-          {1, 4, 2, 3, 1},
-          {1, 4, 1, 3, 1},
-          {1, 2, 1, 2, 1}};
-}
-
-std::vector<PackedChoice>
-nibble::packedChoices(const model::Layer &layer, int64_t rows,
-                      const driver::DeviceProperties &device) {
-  std::vector<PackedChoice> choices;
-  int64_t groupRows = model::packedGroupRows(layer);
-  if (rows > PackedProgram::mostRows || !groupRows)
-    return choices;
-  for (const PackedShape &shape : packedShapes(
-           rows, (layer.outFeatures + 15) / 16, device.multiprocessors)) {
-    PackedProgram program = packedProgram(shape, rows, layer, groupRows);
-    KernelConfig config;
-    config.params = {{"BLOCK_M", program.blockM},
-                     {"BLOCK_N", program.blockN},
-                     {"BLOCK_K", program.blockK}};
-    config.warps = program.warps;
-    config.stages = program.stages;
-    config.prefetch = program.prefetch;
-    config.packed = 1;
-    if (llvm::none_of(choices, [&](const PackedChoice &each) {
-          return each.config == config;
-        }))
-      choices.push_back(
-          {std::move(config), program.refusal(static_cast<int64_t>(
-                                  device.maxSharedBytesPerBlock))});
-  }
-  return choices;
-}
-
-std::vector<KernelConfig>
-nibble::packedConfigs(const model::Layer &layer, int64_t rows,
-                      const driver::DeviceProperties &device) {
-  std::vector<KernelConfig> configs;
-  for (PackedChoice &choice : packedChoices(layer, rows, device))
-    if (!choice.refusal)
-      configs.push_back(std::move(choice.config));
-  return configs;
-}
-
 std::vector<KernelConfig>
 nibble::tuningConfigs(const model::Layer &layer, int64_t rows, bool packed,
                       const driver::DeviceProperties &device) {
   std::vector<KernelConfig> configs;
-  // A bucket's choice is made for its first number of rows.
-  for (int64_t each : {firstRows(bucketOf(rows, /*host=*/false)), rows})
-    if (packed)
-      for (KernelConfig &config : packedConfigs(layer, each, device))
-        if (!llvm::is_contained(configs, config))
-          configs.push_back(std::move(config));
+  if (packed) {
+    configs = runnable(packedChoices(
+        layer, rowsToChooseFor(bucketOf(rows, /*host=*/false)), device));
+    if (configs.size() > mostTuned)
+      configs.resize(mostTuned);
+  }
   if (!configs.empty())
     return configs;
   configs.push_back(noOverrides());
@@ -430,8 +313,12 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
       chosen.warps = overrides.warps;
     if (overrides.stages > 1) // 1 is no choice here
       chosen.stages = overrides.stages;
-    chosen.prefetch = overrides.prefetch;
-    chosen.splits = overrides.splits;
+    if (overrides.splits > 1 || overrides.prefetch >= 0)
+      chosen.splits = overrides.splits;
+    if (overrides.prefetch >= 0) {
+      chosen.prefetch = overrides.prefetch;
+      chosen.wgmma = overrides.wgmma;
+    }
     chosen.overlap = overrides.overlap;
   }
   Blocks blocks = {chosen.params["BLOCK_M"], chosen.params["BLOCK_N"],
@@ -444,6 +331,7 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
   config.stages = chosen.stages;
   config.prefetch = chosen.prefetch;
   config.splits = chosen.splits;
+  config.wgmma = chosen.wgmma;
   config.overlap = chosen.overlap;
   if (kind.aligned) {
     config.alignments["x"] = 16;
@@ -457,20 +345,26 @@ CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
                                   const driver::DeviceProperties &device,
                                   const KernelConfig &overrides,
                                   const std::string &schedule) {
-  // Few rows take the packed order, unless something says otherwise.
-  int64_t rows = firstRows(kind.bucket);
+  // The packed order is taken unless something says otherwise.
+  int64_t rows = rowsToChooseFor(kind.bucket);
   bool silent = overrides.params.empty() && !overrides.warps;
   std::vector<KernelConfig> packed;
-  if (schedule == "mma_packed" || overrides.packed) // any number of rows
-    packed =
-        packedConfigs(layer, std::min(rows, PackedProgram::mostRows), device);
-  else if (schedule == "auto" && silent)
-    packed = packedConfigs(layer, rows, device);
+  if (overrides.packed && overrides.prefetch > 0) {
+    packed = runnable(registerChoices(
+        layer, std::min(rows, PackedProgram::mostRows), device));
+  } else if (schedule == "mma_packed" || overrides.packed || // any rows
+             (schedule == "auto" && silent)) {
+    packed = runnable(packedChoices(layer, rows, device));
+    if (packed.empty() && !(schedule == "auto" && !overrides.packed))
+      packed = runnable(packedChoices(
+          layer, std::min(rows, PackedProgram::mostRows), device));
+  }
   CompileRequest request;
   if (!packed.empty()) {
     request = packedRequest(layer, kind, target, packed.front(), overrides);
   } else {
-    Blocks blocks = gpuBlocks(rows, layer.outFeatures, device);
+    Blocks blocks =
+        gpuBlocks(firstRows(kind.bucket), layer.outFeatures, device);
     KernelConfig config = configFor(layer, kind.type, blocks, overrides);
     for (const char *name : {"qweight", "scales"})
       config.alignments[name] = 16;

@@ -52,6 +52,9 @@ int bucketOf(int64_t rows, bool host);
 /// The smallest number of rows of a bucket on a GPU.
 int64_t firstRows(int bucket);
 
+/// The number of rows that a bucket's configuration on a GPU is chosen for.
+int64_t rowsToChooseFor(int bucket);
+
 /// The power of two that LoRAX's tuner rounds `rows` to: 1, 2, 4 for 3 to 5, 8
 /// for 6 to 11, ..., at most 8192. On a GPU a bucket lies within one of them.
 int64_t tunedRows(int64_t rows);
@@ -71,7 +74,8 @@ int invariantBucket(bool host);
 
 /// Words that take the place of nibble's own choices: block sizes, GROUP_M and
 /// warps (0 if it is not among them), and `packed=1` for the packed order with
-/// stages, prefetch, splits and overlap. Other words are refused.
+/// stages, prefetch (-1 if it is not among them), splits, wgmma and overlap.
+/// Other words are refused.
 Result<KernelConfig> parseOverrides(const std::string &words);
 
 /// The overrides of no words: all is nibble's choice.
@@ -93,22 +97,8 @@ bool denseIsAligned(const model::Layer &layer, DType type);
 /// apart.
 CompileRequest makeDenseRequest(DType type, const std::string &target);
 
-/// Configurations as overrides to choose from for calls with `rows` rows of a
-/// layer that has a packed order; none for more rows than mma_packed takes.
-std::vector<KernelConfig> packedConfigs(const model::Layer &layer, int64_t rows,
-                                        const driver::DeviceProperties &device);
-
-/// One of those, or one that cannot run, and why.
-struct PackedChoice {
-  KernelConfig config;
-  std::optional<std::string> refusal;
-};
-/// The same with those that cannot run, in the order in which they are tried.
-std::vector<PackedChoice> packedChoices(const model::Layer &layer, int64_t rows,
-                                        const driver::DeviceProperties &device);
-
 /// What tuning looks at for calls with `rows` rows, the choice of untuned calls
-/// first: packedConfigs() for a layer that is `packed` where there are some,
+/// first: the best of packedChoices() for a layer that is `packed`, if any,
 /// else nibble's choice and LoRAX's.
 std::vector<KernelConfig> tuningConfigs(const model::Layer &layer, int64_t rows,
                                         bool packed,

@@ -11,6 +11,7 @@
 #include "API/AheadOfTime.h"
 #include "API/Floor.h"
 #include "API/KernelChoice.h"
+#include "API/PackedChoice.h"
 #include "Commands.h"
 #include "Layers.h"
 #include "Layout/PackedProgram.h"
@@ -186,8 +187,8 @@ static void explainFloors(double bytes, double operations) {
 
 /// What tuning would try, in its order, and what cannot run.
 static void explainAlternatives(const Call &call) {
-  // The kernel is for all rows of the bucket, and chosen for its first.
-  int64_t rows = firstRows(bucketOf(call.rows, /*host=*/false));
+  // The kernel is for all rows of the bucket.
+  int64_t rows = rowsToChooseFor(bucketOf(call.rows, /*host=*/false));
   driver::DeviceProperties device =
       propertiesOf(call.spec, call.multiprocessors);
   std::vector<KernelConfig> ranked =
@@ -205,12 +206,12 @@ static void explainAlternatives(const Call &call) {
           overrideWords(each.config) + ": " + *each.refusal);
       first = false;
     }
-  if (call.rows > layout::PackedProgram::mostRows)
+  if (!model::packedGroupRows(call.layer))
+    say("packed order", "the layer has none");
+  else if (packedChoices(call.layer, rows, device).empty())
     say("packed order", "not for " + Twine(call.rows) +
                             " rows; it is for up to " +
                             Twine(layout::PackedProgram::mostRows));
-  else if (!model::packedGroupRows(call.layer))
-    say("packed order", "the layer has none");
 }
 
 static Status explain(const Call &call) {

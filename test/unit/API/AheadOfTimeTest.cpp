@@ -36,6 +36,7 @@ TEST(AheadOfTime, HasWhatCallsOnAGpuAskFor) {
   for (auto [target, multiprocessors] :
        {std::pair("sm_90a", 132), {"sm_80", 108}}) {
     driver::DeviceProperties device;
+    device.computeCapability = TargetSpec::parse(target)->capability;
     device.multiprocessors = multiprocessors;
     device.maxSharedBytesPerBlock =
         static_cast<size_t>(TargetSpec::parse(target)->sharedBytes);

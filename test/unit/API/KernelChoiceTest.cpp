@@ -16,6 +16,7 @@ namespace {
 
 driver::DeviceProperties h100() {
   driver::DeviceProperties device;
+  device.computeCapability = 90;
   device.multiprocessors = 132;
   device.maxSharedBytesPerBlock = 227 << 10;
   return device;
@@ -61,15 +62,20 @@ TEST(KernelChoice, FirstChoiceCompiles) {
 
 TEST(KernelChoice, PackedOrderIsForFewRowsOfLayersThatHaveIt) {
   KernelConfig nothing = *parseOverrides("");
+  driver::DeviceProperties device = h100();
   auto isPacked = [&](const model::Layer &layer, int64_t rows,
                       const KernelConfig &overrides,
                       const std::string &schedule) {
-    return gpuRequest(layer, kindOf(rows), "sm_90a", h100(), overrides,
+    return gpuRequest(layer, kindOf(rows), "sm_90a", device, overrides,
                       schedule)
                .config.find("packed=") != std::string::npos;
   };
   model::Layer layer = layerOf(4, 128, 1024, 1024);
   EXPECT_TRUE(isPacked(layer, 1, nothing, "auto"));
+  EXPECT_TRUE(isPacked(layer, 64, nothing, "auto"));
+  // With wgmma it is for all calls.
+  EXPECT_TRUE(isPacked(layer, 5000, nothing, "auto"));
+  device.computeCapability = 80;
   EXPECT_TRUE(isPacked(layer, 64, nothing, "auto"));
   EXPECT_FALSE(isPacked(layer, 91, nothing, "auto"));
   EXPECT_TRUE(isPacked(layer, 500, nothing, "mma_packed"));

@@ -9,6 +9,7 @@
 
 #include "API/Floor.h"
 #include "API/KernelChoice.h"
+#include "API/PackedChoice.h"
 #include "API/TunedTable.h"
 #include "API/TuningPolicy.h"
 #include "Jit/KernelFile.h"
@@ -100,6 +101,7 @@ TEST(Tuning, RangesOfRowsAreOneNumberAGroup) {
 
 driver::DeviceProperties h100() {
   driver::DeviceProperties device;
+  device.computeCapability = 90;
   device.multiprocessors = 132;
   device.maxSharedBytesPerBlock = 227 << 10;
   return device;
@@ -147,8 +149,10 @@ TEST(Tuning, ExcludedConfigurationsHaveReasons) {
                       std::string::npos)
           << *choice.refusal;
   }
-  EXPECT_EQ(run, packedConfigs(layer, 16, small).size());
+  EXPECT_EQ(run, runnable(packedChoices(layer, 16, small)).size());
   EXPECT_GT(excluded, 0u);
+  EXPECT_FALSE(packedChoices(layer, 65, small).empty());
+  small.computeCapability = 80;
   EXPECT_TRUE(packedChoices(layer, 65, small).empty());
 }
 

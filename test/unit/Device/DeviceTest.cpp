@@ -8,30 +8,20 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/KernelChoice.h"
+#include "API/PackedChoice.h"
 #include "Driver/Memory.h"
 #include "Driver/Stream.h"
 #include "Sweep.h"
 #include "TestLayer.h"
 #include <dlfcn.h>
 #include <gtest/gtest.h>
+#include <numeric>
 #include <thread>
 
 using namespace nibble;
 using namespace nibble::test;
 
 namespace {
-
-/// A packed configuration as the words that options take.
-std::string packedWords(const KernelConfig &config) {
-  std::string words = "packed=1 warps=" + std::to_string(config.warps) +
-                      " stages=" + std::to_string(config.stages) +
-                      " prefetch=" + std::to_string(config.prefetch) +
-                      " splits=" + std::to_string(config.splits) +
-                      " overlap=" + std::to_string(config.overlap);
-  for (const auto &[name, value] : config.params)
-    words += " " + name + "=" + std::to_string(value);
-  return words;
-}
 
 class OnDevice : public testing::Test {
 protected:
@@ -52,6 +42,26 @@ protected:
     int64_t rows;
     std::vector<uint16_t> x;
     driver::DeviceBuffer xThere, yThere;
+    /// x W + bias, once somebody has asked for it.
+    mutable std::vector<double> exact;
+
+    const std::vector<double> &product() const {
+      int64_t K = model.inFeatures, N = model.outFeatures;
+      if (!exact.empty())
+        return exact;
+      exact.resize(rows * N);
+      std::vector<double> column(K), numbers;
+      for (uint16_t each : x)
+        numbers.push_back(halfToFloat(each));
+      for (int64_t n = 0; n < N; ++n) {
+        model::weightColumn(model, n, column);
+        for (int64_t m = 0; m < rows; ++m)
+          exact[m * N + n] =
+              std::inner_product(column.begin(), column.end(), &numbers[m * K],
+                                 double(model.bias[n]));
+      }
+      return exact;
+    }
 
     TensorView xView() const {
       return TensorView::dense(reinterpret_cast<void *>(xThere.address()),
@@ -80,8 +90,8 @@ protected:
     auto xThere = driver::DeviceBuffer::copyOf(*device, x.data(), x.size() * 2);
     auto yThere = driver::DeviceBuffer::allocate(*device, rows * N * 2);
     EXPECT_TRUE(xThere.ok() && yThere.ok());
-    return {std::move(model),  *layer, rows, std::move(x), std::move(*xThere),
-            std::move(*yThere)};
+    return {std::move(model),   *layer, rows, std::move(x), std::move(*xThere),
+            std::move(*yThere), {}};
   }
 
   /// `p` with its layer held as `options` say.
@@ -106,19 +116,60 @@ protected:
   }
 
   void expectRight(const Problem &p, const std::vector<uint16_t> &y) {
-    int64_t K = p.layer.inFeatures(), N = p.layer.outFeatures();
-    std::vector<double> column(K);
     Error error;
-    for (int64_t n = 0; n < N; ++n) {
-      model::weightColumn(p.model, n, column);
-      for (int64_t m = 0; m < p.rows; ++m) {
-        double sum = p.model.bias[n];
-        for (int64_t k = 0; k < K; ++k)
-          sum += halfToFloat(p.x[m * K + k]) * column[k];
-        error.add(halfToFloat(y[m * N + n]), sum);
-      }
-    }
+    for (size_t i = 0; i < y.size(); ++i)
+      error.add(halfToFloat(y[i]), p.product()[i]);
     EXPECT_LE(error.relative(), 4e-4);
+  }
+
+  /// Each of `configs`, with and without overlap, gives what float64 does, and
+  /// the
+  /// same bits in every run.
+  void expectAllRight(Problem &p, const std::vector<KernelConfig> &configs,
+                      bool overlaps) {
+    EXPECT_GE(configs.size(), 6u);
+    size_t ran = 0;
+    for (KernelConfig config : configs)
+      for (bool overlap : {false, true}) {
+        if (overlap && !overlaps)
+          continue;
+        config.overlap = overlap;
+        QuantLinearOptions options;
+        options.device = "cuda:0";
+        options.config = overrideWords(config);
+        SCOPED_TRACE(options.config);
+        Result<QuantLinear> layer =
+            QuantLinear::create(arraysOf(p.model, false), options);
+        ASSERT_TRUE(layer.ok()) << layer.status().message();
+        p.layer = *layer;
+        Result<const CompiledKernel *> kernel =
+            p.layer.prepare(DType::F16, p.rows);
+        if (!kernel.ok()) // more registers than there are
+          continue;
+        EXPECT_EQ((*kernel)->schedule, "mma_packed");
+        std::vector<uint16_t> first;
+        for (int run = 0; run < 10; ++run) {
+          ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
+          std::vector<uint16_t> y = result(p);
+          if (run == 0)
+            expectRight(p, first = y);
+          ASSERT_EQ(y, first) << "run " << run;
+        }
+        ++ran;
+      }
+    EXPECT_GE(ran, configs.size() / 2);
+  }
+
+  /// A sample of all pipelines, the first of them among it.
+  void pipelinesAreRight(Problem &&p) {
+    if (device->properties().computeCapability < 90)
+      GTEST_SKIP() << "pipelines need sm_90";
+    std::vector<KernelConfig> all = runnable(packedChoices(
+                                  p.model, p.rows, device->properties())),
+                              some;
+    for (size_t i = 0; i < all.size(); i += i < 6 ? 1 : 9)
+      some.push_back(all[i]);
+    expectAllRight(p, some, /*overlaps=*/true);
   }
 
   driver::Device *device = nullptr;
@@ -270,52 +321,44 @@ TEST_F(OnDevice, ManyThreadsShareOneKernel) {
   }
 }
 
-/// Every configuration of the packed order that the tuner may choose gives what
-/// float64 does, and the same bits in every run.
-TEST_F(OnDevice, EveryPackedConfigurationIsRight) {
+TEST_F(OnDevice, WeightsInRegistersAreRight) {
+  bool hopper = device->properties().computeCapability >= 90;
   for (auto [K, N, rows, bits] :
-       {std::tuple(4096, 1792, 1, 4), std::tuple(2048, 1024, 7, 4),
-        std::tuple(1664, 912, 13, 4), std::tuple(1024, 672, 30, 4),
-        std::tuple(1152, 448, 64, 4), std::tuple(2048, 1792, 1, 3),
-        std::tuple(1664, 928, 13, 3), std::tuple(1024, 672, 30, 3),
-        std::tuple(1184, 448, 64, 3)}) {
+       {std::tuple(4096, 1792, 1, 4), std::tuple(1664, 912, 13, 4),
+        std::tuple(1024, 672, 30, 4), std::tuple(1152, 448, 64, 4),
+        std::tuple(1664, 928, 13, 3)}) {
     Problem p = problem(K, N, rows, /*seed=*/1, bits);
-    std::vector<KernelConfig> configs =
-        packedConfigs(p.model, rows, device->properties());
-    EXPECT_GE(configs.size(), 6u);
-    int ran = 0;
-    for (KernelConfig config : configs)
-      for (auto [splits, overlap] : {std::pair(1, false), std::pair(1, true),
-                                     std::pair(2, false), std::pair(4, true)}) {
-        if (device->properties().computeCapability >= 90) {
-          config.splits = splits;
-          config.overlap = overlap;
+    std::vector<KernelConfig> configs;
+    for (const KernelConfig &config :
+         runnable(registerChoices(p.model, rows, device->properties())))
+      for (int splits : {1, 2, 4})
+        if (splits == 1 || hopper) {
+          configs.push_back(config);
+          configs.back().splits = splits;
         }
-        QuantLinearOptions options;
-        options.device = "cuda:0";
-        options.config = packedWords(config);
-        SCOPED_TRACE(options.config);
-        Result<QuantLinear> layer =
-            QuantLinear::create(arraysOf(p.model, false), options);
-        ASSERT_TRUE(layer.ok()) << layer.status().message();
-        p.layer = *layer;
-        Result<const CompiledKernel *> kernel =
-            p.layer.prepare(DType::F16, rows);
-        if (!kernel.ok()) // more registers than there are
-          continue;
-        EXPECT_EQ((*kernel)->schedule, "mma_packed");
-        std::vector<uint16_t> first;
-        for (int run = 0; run < 10; ++run) {
-          ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
-          std::vector<uint16_t> y = result(p);
-          if (run == 0)
-            expectRight(p, first = y);
-          ASSERT_EQ(y, first) << "run " << run;
-        }
-        ++ran;
-      }
-    EXPECT_GE(ran, 8);
+    expectAllRight(p, configs, hopper);
   }
+}
+
+TEST_F(OnDevice, PipelinesOfFewRowsAreRight) {
+  for (auto [K, N, rows, bits] :
+       {std::tuple(4096, 1792, 1, 4), std::tuple(2048, 1024, 7, 2),
+        std::tuple(1664, 912, 13, 4), std::tuple(1664, 928, 13, 3)})
+    pipelinesAreRight(problem(K, N, rows, /*seed=*/1, bits));
+}
+
+TEST_F(OnDevice, PipelinesOfSomeRowsAreRight) {
+  for (auto [K, N, rows, bits] :
+       {std::tuple(1024, 672, 30, 4), std::tuple(2048, 1792, 32, 8),
+        std::tuple(1280, 448, 64, 3), std::tuple(1152, 448, 64, 4)})
+    pipelinesAreRight(problem(K, N, rows, /*seed=*/1, bits));
+}
+
+TEST_F(OnDevice, PipelinesOfManyRowsAreRight) {
+  for (auto [K, N, rows, bits] :
+       {std::tuple(1152, 448, 90, 4), std::tuple(2048, 1024, 300, 4),
+        std::tuple(1664, 912, 181, 2), std::tuple(1280, 672, 600, 8)})
+    pipelinesAreRight(problem(K, N, rows, /*seed=*/1, bits));
 }
 
 /// More rows than a block has.

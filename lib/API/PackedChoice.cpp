@@ -1,0 +1,299 @@
+//===- API/PackedChoice.cpp - Programs for packed weights ----------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See PackedChoice.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "API/PackedChoice.h"
+#include "API/PackedCost.h"
+#include "Layout/PackedProgram.h"
+#include "Model/PackedWeights.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/MathExtras.h"
+#include <tuple>
+#include <utility>
+
+using namespace nibble;
+using layout::PackedProgram;
+
+static int64_t shared(const driver::DeviceProperties &device) {
+  return static_cast<int64_t>(device.maxSharedBytesPerBlock);
+}
+
+static KernelConfig configOf(const PackedProgram &program, int splits) {
+  KernelConfig config;
+  config.params = {{"BLOCK_M", program.blockM},
+                   {"BLOCK_N", program.blockN},
+                   {"BLOCK_K", program.blockK}};
+  config.warps = program.warps;
+  config.stages = program.stages;
+  config.prefetch = program.prefetch;
+  config.splits = splits;
+  config.wgmma = program.wgmma;
+  config.packed = 1;
+  return config;
+}
+
+/// The block of rows of mma.sync that holds `rows`.
+static int64_t blockOf(int64_t rows) {
+  return rows <= 8 ? 8 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
+}
+
+//===----------------------------------------------------------------------===//
+// Weights in registers
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// How the columns and the rows of K of a program are divided, and how far
+/// ahead it reads.
+struct PackedShape {
+  int64_t tiles, warpsN, warpsK;
+  int stages, prefetch;
+};
+} // namespace
+
+/// The program of `shape` for a layer and some rows.
+static PackedProgram packedProgram(const PackedShape &shape, int64_t rows,
+                                   const model::Layer &layer,
+                                   int64_t groupRows) {
+  // No more warps along K than it has steps.
+  int64_t steps = (layer.inFeatures + PackedProgram::warpRows - 1) /
+                  PackedProgram::warpRows;
+  int64_t warpsK = std::min<int64_t>(
+      shape.warpsK, static_cast<int64_t>(llvm::PowerOf2Ceil(steps)));
+  PackedProgram program;
+  program.bits = layer.bits;
+  program.groupRows = groupRows;
+  program.blockM = rows <= 8 ? 8 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
+  program.blockN = shape.tiles * shape.warpsN * PackedProgram::tileColumns;
+  program.blockK = warpsK * PackedProgram::warpRows;
+  program.warps = static_cast<int>(shape.warpsN * warpsK);
+  program.stages = shape.stages;
+  program.prefetch = shape.prefetch;
+  return program;
+}
+
+/// Programs in the order in which they are tried for so many rows, `tiles`
+/// tiles of columns and multiprocessors: the one that was fastest on an H100
+/// 80GB HBM3 (bench/results/2026-11-24-h100-tuning.json), then the rest.
+static llvm::SmallVector<PackedShape> packedShapes(int64_t rows, int64_t tiles,
+                                                   int64_t multiprocessors) {
+  auto upTo = [&](int64_t perProcessor) {
+    return tiles <= perProcessor * multiprocessors;
+  };
+  if (rows <= 8)
+    return {upTo(2)   ? PackedShape{1, 1, 8, 3, 2}
+            : upTo(4) ? PackedShape{2, 1, 8, 3, 2}
+                      : PackedShape{4, 1, 8, 3, 1},
+            {2, 1, 16, 3, 2},
+            {2, 1, 16, 3, 1},
+            {2, 1, 8, 3, 2},
+            {1, 1, 8, 3, 2},
+            {4, 1, 8, 3, 1},
+            {4, 1, 4, 3, 2},
+            {2, 2, 8, 3, 2},
+            {2, 7, 2, 3, 2},
+            {1, 1, 8, 3, 1},
+            {1, 1, 4, 3, 1}};
+  if (rows <= 16)
+    return {upTo(2)   ? PackedShape{1, 2, 8, 3, 2}
+            : upTo(4) ? PackedShape{2, 2, 8, 3, 2}
+            : upTo(7) ? PackedShape{4, 2, 4, 3, 2}
+                      : PackedShape{2, 7, 2, 3, 2},
+            {1, 7, 2, 3, 3},
+            {2, 1, 8, 3, 2},
+            {1, 2, 8, 3, 2},
+            {2, 2, 8, 3, 2},
+            {4, 1, 8, 3, 1},
+            {4, 2, 4, 3, 2},
+            {2, 4, 4, 3, 2},
+            {2, 7, 2, 3, 2},
+            {1, 1, 8, 3, 1},
+            {1, 1, 4, 3, 1}};
+  if (rows <= 32)
+    return {upTo(2)   ? PackedShape{1, 2, 8, 3, 2}
+            : upTo(4) ? PackedShape{2, 2, 4, 3, 2}
+            : upTo(7) ? PackedShape{2, 4, 2, 3, 2}
+                      : PackedShape{2, 7, 2, 3, 2},
+            {1, 7, 2, 3, 3},
+            {1, 2, 8, 3, 2},
+            {2, 2, 4, 3, 2},
+            {2, 4, 2, 3, 2},
+            {2, 4, 4, 3, 1},
+            {2, 8, 1, 3, 2},
+            {2, 7, 2, 3, 2},
+            {1, 2, 4, 3, 1},
+            {1, 1, 4, 3, 1}};
+  return {upTo(4)   ? PackedShape{2, 2, 4, 3, 2}
+          : upTo(7) ? PackedShape{2, 4, 2, 3, 2}
+                    : PackedShape{2, 8, 1, 3, 2},
+          {2, 2, 4, 3, 2},
+          {1, 4, 4, 3, 2},
+          {2, 4, 2, 3, 2},
+          {1, 7, 2, 3, 2},
+          {2, 7, 1, 3, 2},
+          {1, 8, 2, 3, 2},
+          {2, 8, 1, 3, 2},
+          {1, 4, 2, 3, 1},
+          {1, 4, 1, 3, 1},
+          {1, 2, 1, 2, 1}};
+}
+
+std::vector<PackedChoice>
+nibble::registerChoices(const model::Layer &layer, int64_t rows,
+                        const driver::DeviceProperties &device) {
+  std::vector<PackedChoice> choices;
+  int64_t groupRows = model::packedGroupRows(layer);
+  if (rows > PackedProgram::mostRows || !groupRows)
+    return choices;
+  for (const PackedShape &shape : packedShapes(
+           rows, (layer.outFeatures + 15) / 16, device.multiprocessors)) {
+    PackedProgram program = packedProgram(shape, rows, layer, groupRows);
+    KernelConfig config = configOf(program, /*splits=*/1);
+    if (llvm::none_of(choices, [&](const PackedChoice &each) {
+          return each.config == config;
+        }))
+      choices.push_back({std::move(config), program.refusal(shared(device))});
+  }
+  return choices;
+}
+
+//===----------------------------------------------------------------------===//
+// Pipelines
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A pipeline among others.
+struct Candidate {
+  PackedProgram program;
+  int splits;
+  std::optional<std::string> refusal;
+  double cost = 0;
+};
+} // namespace
+
+/// As many stages as fit into `bytes`, and at least two a part of K.
+static int stagesFor(const PackedProgram &program, int64_t bytes) {
+  constexpr int64_t most = 16;
+  int64_t turns = program.warpsK();
+  int64_t stages = std::min(most, bytes / (program.stageBytes() + 16));
+  return static_cast<int>(std::max(stages / turns, int64_t(2)) * turns);
+}
+
+/// Why a candidate has too little to divide, or nothing to gain from it.
+static std::optional<std::string> dividesInVain(const PackedProgram &program,
+                                                int splits, int64_t rows,
+                                                const model::Layer &layer,
+                                                int multiprocessors) {
+  auto parts = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  int64_t steps = parts(layer.inFeatures, PackedProgram::warpRows);
+  int64_t divided = program.warpsK() * splits;
+  if (divided > 1 && steps < divided)
+    return "divides " + std::to_string(steps) + " steps over K into " +
+           std::to_string(divided) + " parts";
+  int64_t blocks =
+      parts(rows, program.blockM) * parts(layer.outFeatures, program.blockN);
+  if (splits > 1 && blocks >= multiprocessors)
+    return "divides K of " + std::to_string(blocks) + " blocks, enough for " +
+           std::to_string(multiprocessors) + " multiprocessors";
+  return std::nullopt;
+}
+
+/// Bytes of stages that are tried. More than keep the memory busy make reads
+/// slower; with wgmma, whose stages hold more x, up to all that one block, or
+/// each of two, can have.
+static constexpr int64_t mmaBytes[] = {40 << 10, 64 << 10},
+                         wgmmaBytes[] = {64 << 10, 111 << 10, 222 << 10};
+
+/// All pipelines whose blocks are of `blockM` rows.
+static void addPipelines(llvm::SmallVectorImpl<Candidate> &candidates,
+                         PackedProgram program, int64_t blockM, bool wgmma,
+                         int64_t rows, const model::Layer &layer,
+                         const driver::DeviceProperties &device) {
+  program.blockM = blockM;
+  program.prefetch = 0;
+  program.wgmma = wgmma;
+  for (int64_t tiles : {1, 2, 4})
+    for (int64_t warpsN : {1, 2, 4, 7})
+      for (int64_t warpsK : {1, 2, 4, 8}) {
+        int64_t warps = warpsN * warpsK * program.unitWarps();
+        // More, or fewer than a multiprocessor has schedulers, never won.
+        if (warps > 16 || warps < 4)
+          continue;
+        program.warps = static_cast<int>(warps);
+        program.blockN = tiles * warpsN * program.tileWidth();
+        program.blockK = warpsK * PackedProgram::warpRows;
+        int before = 0;
+        for (int64_t bytes : wgmma ? llvm::ArrayRef(wgmmaBytes) : mmaBytes) {
+          program.stages = stagesFor(program, bytes);
+          int64_t most = std::max<int64_t>(bytes, 104 << 10);
+          if (std::exchange(before, program.stages) == program.stages ||
+              program.stages * program.stageBytes() > most)
+            continue;
+          for (int splits : {1, 2}) {
+            std::optional<std::string> refusal =
+                program.refusal(shared(device));
+            if (!refusal)
+              refusal = dividesInVain(program, splits, rows, layer,
+                                      device.multiprocessors);
+            candidates.push_back({program, splits, std::move(refusal)});
+          }
+        }
+      }
+}
+
+std::vector<PackedChoice>
+nibble::packedChoices(const model::Layer &layer, int64_t rows,
+                      const driver::DeviceProperties &device) {
+  int64_t groupRows = model::packedGroupRows(layer);
+  // A pipeline gathers x too slowly.
+  if (device.computeCapability < 90 || layer.actOrder)
+    return registerChoices(layer, rows, device);
+  // wgmma is sm_90a's alone.
+  bool hasWgmma = device.computeCapability == 90;
+  if (!groupRows || (rows > PackedProgram::mostRows && !hasWgmma))
+    return {};
+  PackedProgram program;
+  program.bits = layer.bits;
+  program.groupRows = groupRows;
+  llvm::SmallVector<Candidate> candidates;
+  if (rows <= PackedProgram::mostRows)
+    addPipelines(candidates, program, blockOf(rows), /*wgmma=*/false, rows,
+                 layer, device);
+  if (hasWgmma && rows > 16)
+    for (int64_t blockM : {32, 64, 96, 128, 192, 256})
+      // The smallest that holds all rows, and smaller ones where none does.
+      if (blockM >= 64 ? blockM < rows + 64 || blockM == 64
+                       : blockM == blockOf(rows))
+        addPipelines(candidates, program, blockM, /*wgmma=*/true, rows, layer,
+                     device);
+  for (Candidate &each : candidates)
+    if (!each.refusal)
+      each.cost = pipelineCost(each.program, each.splits, rows,
+                               layer.inFeatures, layer.outFeatures, device);
+  llvm::SmallVector<Candidate *> order;
+  for (Candidate &each : candidates)
+    order.push_back(&each);
+  llvm::sort(order, [](const Candidate *a, const Candidate *b) {
+    return std::tuple(a->refusal.has_value(), a->cost, a) <
+           std::tuple(b->refusal.has_value(), b->cost, b);
+  });
+  std::vector<PackedChoice> choices;
+  for (Candidate *each : order)
+    choices.push_back(
+        {configOf(each->program, each->splits), std::move(each->refusal)});
+  return choices;
+}
+
+std::vector<KernelConfig>
+nibble::runnable(const std::vector<PackedChoice> &choices) {
+  std::vector<KernelConfig> configs;
+  for (const PackedChoice &choice : choices)
+    if (!choice.refusal)
+      configs.push_back(choice.config);
+  return configs;
+}

@@ -1,0 +1,101 @@
+//===- API/PackedCost.cpp - How long a pipeline takes --------------------===//
+//
+// Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// See PackedCost.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "API/PackedCost.h"
+#include <algorithm>
+#include <cmath>
+
+using namespace nibble;
+using layout::PackedProgram;
+
+static double ceilDiv(int64_t a, int64_t b) {
+  return static_cast<double>((a + b - 1) / b);
+}
+
+/// Blocks of a multiprocessor at a time.
+static double blocksAtOnce(const PackedProgram &program,
+                           const driver::DeviceProperties &device) {
+  // A block's own kilobyte included.
+  int64_t shared = static_cast<int64_t>(device.maxSharedBytesPerBlock) + 1024;
+  int64_t registers = program.givesRegisters()
+                          ? 168
+                          : program.registers() + PackedProgram::otherRegisters;
+  int64_t blocks = std::min({shared / (program.sharedBytes() + 1024),
+                             65536 / (program.threads() * registers),
+                             2048 / program.threads()});
+  return static_cast<double>(std::max<int64_t>(blocks, 1));
+}
+
+/// Instructions of a lane that turn 16 rows of a tile of 16 columns into a
+/// fragment, without scales.
+static double decodeInstructions(int64_t bits) {
+  return bits == 3 ? 10.7 : bits == 4 ? 9 : 8.5;
+}
+
+double nibble::pipelineCost(const PackedProgram &program, int splits,
+                            int64_t rows, int64_t K, int64_t N,
+                            const driver::DeviceProperties &device) {
+  // Cycles of a multiprocessor at the clock it runs at.
+  constexpr double cyclesPerMicrosecond = 1700;
+  // Bytes a microsecond.
+  constexpr double memoryRate = 3.16e6, cacheRate = 11.6e6;
+  constexpr double n = 2.67;
+
+  double blocksOfRows = ceilDiv(rows, program.blockM);
+  double blocks = blocksOfRows * ceilDiv(N, program.blockN) * splits;
+  double processors = device.multiprocessors;
+  double most = std::ceil(blocks / processors);
+  double atOnce = blocksAtOnce(program, device);
+  double waves = std::ceil(blocks / (processors * atOnce));
+  double steps = ceilDiv(K, PackedProgram::warpRows) / splits;
+  auto tiles = static_cast<double>(program.tiles());
+  auto warpsN = static_cast<double>(program.warpsN());
+  auto warpsK = static_cast<double>(program.warpsK());
+  auto tokens = static_cast<double>(program.tokens());
+  auto blockM = static_cast<double>(program.blockM);
+  // Steps of 16 rows in one of 128.
+  constexpr double mmas = PackedProgram::warpSteps;
+  double decode = decodeInstructions(program.bits);
+
+  // Of a step, for each of a multiprocessor's four schedulers and tensor cores;
+  // and a warp's way through one.
+  double issue, tensor, latency, held;
+  if (program.wgmma) {
+    issue = 2.0 * warpsN * (tiles * mmas * (decode + 4) + 48);
+    tensor = warpsN * tiles * mmas * blockM / 2 / 0.61;
+    latency = tiles * 2 * (57 + 2.9 * blockM);
+    held = 1.35 * warpsK;
+  } else {
+    issue = 1.58 / 4 * warpsN *
+            (tiles * (mmas * decode + blockM / 2) +
+             2.44 * tokens * (mmas * tiles + 4) + 0.29 * blockM);
+    tensor = 10.2 / 4 * warpsN * tiles * mmas * tokens;
+    latency = 187 + 24.5 * tiles * (1 + 1.89 * tokens);
+    held = 0;
+  }
+  double work = std::max(most * steps * std::max(issue, tensor),
+                         waves * steps / warpsK * latency) /
+                cyclesPerMicrosecond;
+  // Each free stage brings a step in so many microseconds.
+  constexpr double arrival = 0.5;
+  double stages = std::max(static_cast<double>(program.stages) - held, 0.5);
+  double flight = most * steps * arrival / (std::min(most, atOnce) * stages);
+
+  double weights =
+      static_cast<double>(K * N * program.bits) / 8 *
+      (1 + 32.0 / static_cast<double>(program.bits) /
+               static_cast<double>(std::min(program.groupRows, K)));
+  double x = static_cast<double>(rows * K) * 2 * ceilDiv(N, program.blockN);
+  double body = 0;
+  for (double part : {weights / memoryRate,
+                      (blocksOfRows * weights + x) / cacheRate, work, flight})
+    body += std::pow(part, n);
+  double cluster = splits > 1 ? 1.65 : 0;
+  return 2.5 + std::pow(body, 1 / n) + cluster;
+}
