@@ -17,7 +17,6 @@
 #include "llvm/Support/raw_ostream.h"
 #include <mutex>
 #include <unistd.h>
-#include <vector>
 
 using namespace nibble;
 using namespace llvm;
@@ -114,6 +113,11 @@ KernelFile::open(const std::string &path) {
 KernelFile::~KernelFile() {
   if (file != sys::fs::kInvalidFile)
     ::close(file);
+}
+
+std::vector<std::string> KernelFile::keys() const {
+  auto keys = make_first_range(places);
+  return {keys.begin(), keys.end()};
 }
 
 std::optional<CacheEntry> KernelFile::find(const std::string &key) const {

@@ -89,6 +89,12 @@ static cl::opt<std::string>
           cl::value_desc("path"),
           cl::desc("With --model: the ptxas that makes cubins; default: the "
                    "one on PATH, if any; none: leave cubins to the driver"));
+static cl::list<std::string>
+    tuning("tuning", cl::sub(tool::compileCommand), cl::cat(tool::category),
+           cl::value_desc("file"),
+           cl::desc("With --model: what nibble tune -o wrote; the results for "
+                    "the layers go into the file, with the kernels that they "
+                    "choose. May be given again"));
 
 /// `given` and, for names that it does not mention, words of `defaults`.
 static std::string withDefaults(StringRef given, StringRef defaults) {
@@ -110,8 +116,14 @@ Status tool::runCompile() {
     if (output == "-")
       return Status(ErrorCode::InvalidArgument,
                     "--model needs -o, the file to write");
-    return compileModel(
-        {modelFolder, formatName, layerName, target, types, ptxas, output});
+    return compileModel({modelFolder,
+                         formatName,
+                         layerName,
+                         target,
+                         types,
+                         ptxas,
+                         {tuning.begin(), tuning.end()},
+                         output});
   }
   CompileRequest request;
   request.target = target;

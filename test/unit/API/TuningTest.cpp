@@ -201,7 +201,7 @@ protected:
   /// A key that no other test or run has.
   TuningKey key(int number) {
     std::string name = folder.str().str() + " " + std::to_string(number);
-    return {name, digestOf({name})};
+    return {name, digestOf({name}), "call " + std::to_string(number), "sm_90a"};
   }
   static CallTime time(double median) {
     return {median, median - 1, median + 1};

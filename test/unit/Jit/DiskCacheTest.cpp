@@ -258,14 +258,15 @@ TEST(DiskCache, OneMakesAndOthersWait) {
 TEST(MeasuredTimes, NobodysAreLost) {
   std::mt19937 random(std::random_device{}());
   TestFolder folder;
-  std::string problem = digestOf({"problem"});
+  TuningKey key = {"test", digestOf({"problem"}), "call", "sm_90a"};
+  const std::string &problem = key.problem;
   constexpr int writers = 8, each = 12;
   std::vector<std::thread> threads;
   for (int w = 0; w < writers; ++w)
     threads.emplace_back([&, w] {
       DiskCache cache(folder.path(), 1 << 20); // as another process has one
       for (int i = 0; i < each; ++i)
-        addTimes(cache, problem, "test",
+        addTimes(cache, key,
                  {{"WRITER=" + std::to_string(w) + " I=" + std::to_string(i),
                    {1.5 * w + i, 1, 2}}});
     });
@@ -279,7 +280,7 @@ TEST(MeasuredTimes, NobodysAreLost) {
       EXPECT_EQ(times["WRITER=" + std::to_string(w) + " I=" + std::to_string(i)]
                     .median,
                 1.5 * w + i);
-  addTimes(cache, problem, "test", {{"WRITER=0 I=0", {7, 6, 8}}});
+  addTimes(cache, key, {{"WRITER=0 I=0", {7, 6, 8}}});
   times = findTimes(cache, problem);
   EXPECT_EQ(times.size(), size_t(writers * each));
   EXPECT_EQ(times["WRITER=0 I=0"].p90, 8);
@@ -291,7 +292,7 @@ TEST(MeasuredTimes, NobodysAreLost) {
   ASSERT_TRUE(loadKernels(path).ok());
   DiskCache there(folder / "there", 1 << 20);
   EXPECT_EQ(findTimes(there, problem).size(), size_t(writers * each));
-  addTimes(there, problem, "test", {{"WRITER=0 I=0", {9, 9, 9}}});
+  addTimes(there, key, {{"WRITER=0 I=0", {9, 9, 9}}});
   times = findTimes(there, problem);
   EXPECT_EQ(times.size(), size_t(writers * each));
   EXPECT_EQ(times["WRITER=0 I=0"].median, 9);
