@@ -64,11 +64,20 @@ Status nibble::writeFile(const std::string &path,
   std::error_code error =
       sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%", file, temporary);
   if (!error) {
+    sys::fs::file_status written, there;
     error = writeThrough(file, parts);
+    if (!error)
+      error = sys::fs::status(file, written);
     if (::close(file) && !error)
       error = errnoAsErrorCode();
-    if (!error)
+    if (!error) {
       error = sys::fs::rename(temporary, path);
+      // When a server's answer is lost, it is asked again and says that there
+      // is nothing to rename any more.
+      if (error && !sys::fs::status(path, there) &&
+          sys::fs::equivalent(written, there))
+        error.clear();
+    }
     if (error)
       ::unlink(temporary.c_str());
   }

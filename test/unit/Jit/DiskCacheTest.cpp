@@ -299,6 +299,22 @@ TEST(MeasuredTimes, NobodysAreLost) {
   EXPECT_EQ(times["WRITER=1 I=0"].median, 1.5);
 }
 
+/// What others measured may be there.
+TEST(MeasuredTimes, AnEntryThatCannotBeReadStays) {
+  TestFolder folder;
+  DiskCache cache(folder.path(), 1 << 20);
+  TuningKey key = {"test", digestOf({"unreadable"}), "call", "sm_90a"};
+  addTimes(cache, key, {{"A=1", {7, 6, 8}}});
+  std::string path = fileOf(cache, key.problem), aside = folder / "aside";
+  ASSERT_EQ(rename(path.c_str(), aside.c_str()), 0);
+  ASSERT_EQ(symlink(path.c_str(), path.c_str()), 0); // a loop
+  addTimes(cache, key, {{"B=1", {7, 6, 8}}});
+  EXPECT_TRUE(findTimes(cache, key.problem).empty());
+  ASSERT_EQ(rename(aside.c_str(), path.c_str()), 0);
+  addTimes(cache, key, {{"B=1", {7, 6, 8}}});
+  EXPECT_EQ(findTimes(cache, key.problem).size(), 2u);
+}
+
 TEST(KernelStore, CubinsAreMadeOncePerAssembler) {
   std::mt19937 random(std::random_device{}());
   TestFolder folder;
