@@ -59,6 +59,14 @@ int main(int argc, char **argv) {
     if (!command.options)
       continue;
     Status status = catchOutOfMemory(command.run);
+    outs().flush();
+    if (outs().has_error()) {
+      if (status.ok())
+        status =
+            Status(ErrorCode::IoError, "cannot write to standard output: " +
+                                           outs().error().message());
+      outs().clear_error(); // LLVM ends the process for one that is left
+    }
     if (status.ok())
       return 0;
     errs() << "nibble: " << status.message() << "\n";
