@@ -139,6 +139,9 @@ Result<NewFolder> NewFolder::create(const std::string &path) {
   if (!parent.empty())
     error = sys::fs::create_directories(parent);
   SmallString<128> temporary;
+  // createUniqueDirectory() takes a relative path for one in /tmp.
+  if (!error)
+    error = sys::fs::make_absolute(own);
   if (!error)
     error = sys::fs::createUniqueDirectory(own + ".tmp", temporary);
   if (error)

@@ -70,4 +70,35 @@ TEST(Files, PipesAreWrittenTo) {
   EXPECT_EQ(typeOf(pipe), mode_t(S_IFIFO));
 }
 
+/// Beside its own name, so that a rename can put it there.
+TEST(Files, FoldersAreMadeInTheirPlace) {
+  TestFolder folder;
+  std::filesystem::path before = std::filesystem::current_path();
+  for (std::string parent :
+       {folder.path(), std::string("."), std::string("a/b")}) {
+    std::filesystem::current_path(folder.path());
+    std::string path = parent + "/new";
+    {
+      Result<NewFolder> dropped = NewFolder::create(path);
+      ASSERT_TRUE(dropped.ok()) << dropped.status().message();
+      EXPECT_TRUE(std::filesystem::equivalent(
+          std::filesystem::path(dropped->path()).parent_path(), parent));
+    }
+    EXPECT_FALSE(std::filesystem::exists(path));
+    Result<NewFolder> made = NewFolder::create(path + "/");
+    ASSERT_TRUE(made.ok()) << made.status().message();
+    // A program may go elsewhere meanwhile.
+    std::filesystem::current_path("/");
+    ASSERT_TRUE(writeFile(made->path() + "/file", {"text"}).ok());
+    Status status = made->commit();
+    ASSERT_TRUE(status.ok()) << status.message();
+    std::filesystem::current_path(folder.path());
+    EXPECT_EQ(*readFile(path + "/file"), "text");
+    EXPECT_EQ(NewFolder::create(path).status().code(),
+              ErrorCode::InvalidArgument);
+    std::filesystem::remove_all(path);
+  }
+  std::filesystem::current_path(before);
+}
+
 } // namespace
