@@ -98,27 +98,11 @@ static Result<CompileRequest> requestOf(const Call &call) {
   return request;
 }
 
-/// How often each kind of instruction stands in `ptx`, the most frequent first:
-/// by its name up to the first point, and of memory and matrix instructions up
-/// to the second.
-static std::string instructionMix(StringRef ptx) {
+/// How often each of `names` is there, the most frequent first.
+static std::string countNames(ArrayRef<StringRef> names) {
   MapVector<StringRef, int> counts;
-  for (StringRef line : split(ptx, "\n")) {
-    line = line.trim();
-    if (line.consume_front("@"))
-      line = line.split(' ').second.ltrim();
-    StringRef name = line.take_while(
-        [](char c) { return isAlnum(c) || c == '.' || c == '_' || c == ':'; });
-    if (name.empty() || !isLower(name[0]))
-      continue;
-    auto [first, rest] = name.split('.');
-    bool whole = is_contained({"ld", "st", "cp", "mma", "wgmma", "ldmatrix",
-                               "mbarrier", "red", "atom"},
-                              first);
-    if (whole)
-      first = name.take_front(first.size() + 1 + rest.split('.').first.size());
-    ++counts[first];
-  }
+  for (StringRef name : names)
+    ++counts[name];
   auto list = counts.takeVector();
   llvm::sort(list, [](auto &a, auto &b) {
     return std::pair(-a.second, a.first) < std::pair(-b.second, b.first);
@@ -128,6 +112,47 @@ static std::string instructionMix(StringRef ptx) {
     text +=
         (text.empty() ? "" : ", ") + std::to_string(count) + " " + name.str();
   return text;
+}
+
+/// The instruction of `line` without the predicate before it.
+static StringRef withoutPredicate(StringRef line) {
+  return line.starts_with("@") ? line.split(' ').second.ltrim() : line;
+}
+
+/// How often each kind of instruction stands in `ptx`: by its name up to the
+/// first point, and of memory and matrix instructions up to the second.
+static std::string instructionMix(StringRef ptx) {
+  SmallVector<StringRef> names;
+  for (StringRef line : split(ptx, "\n")) {
+    StringRef name = withoutPredicate(line.trim()).take_while([](char c) {
+      return isAlnum(c) || c == '.' || c == '_' || c == ':';
+    });
+    if (name.empty() || !isLower(name[0]))
+      continue;
+    auto [first, rest] = name.split('.');
+    bool whole = is_contained({"ld", "st", "cp", "mma", "wgmma", "ldmatrix",
+                               "mbarrier", "red", "atom"},
+                              first);
+    if (whole)
+      first = name.take_front(first.size() + 1 + rest.split('.').first.size());
+    names.push_back(first);
+  }
+  return countNames(names);
+}
+
+/// The same of nvdisasm's text, whose lines begin with an address as a comment.
+static std::string machineCodeMix(StringRef sass) {
+  SmallVector<StringRef> names;
+  for (StringRef line : split(sass, "\n")) {
+    line = line.trim();
+    if (!line.consume_front("/*"))
+      continue;
+    line = withoutPredicate(line.split("*/").second.ltrim());
+    StringRef name = line.take_while(isAlnum);
+    if (!name.empty())
+      names.push_back(name);
+  }
+  return countNames(names);
 }
 
 /// Registers, and how many programs a multiprocessor holds at a time. Sizes of
@@ -148,10 +173,16 @@ static Status explainResources(const Call &call, const CompiledKernel &kernel,
     say("registers", Twine(registers) + " a thread, " +
                          Twine(made->spilledBytes) + " bytes spilled (" +
                          (*ptxas)->name + ")");
+    Result<std::optional<std::string>> text = disassemble(made->cubin);
+    if (!text.ok())
+      return text.status();
+    if (*text)
+      say("machine code", machineCodeMix(**text));
   } else {
     say("registers", "not known without ptxas");
   }
   bool small = is_contained({"sm_86", "sm_89", "sm_120a"}, kernel.target);
+  int64_t blockLimit = kernel.target == "sm_86" ? 16 : small ? 24 : 32;
   int64_t threadLimit = (small ? 1536 : 2048) / kernel.threads;
   // Each block takes 1 KiB beyond its own.
   int64_t sharedLimit =
@@ -160,10 +191,12 @@ static Status explainResources(const Call &call, const CompiledKernel &kernel,
   int64_t warpRegisters = (registers * 32 + 255) / 256 * 256;
   int64_t registerLimit =
       registers ? 65536 / warpRegisters / (kernel.threads / 32) : threadLimit;
-  int64_t resident = std::min({threadLimit, sharedLimit, registerLimit});
+  int64_t resident =
+      std::min({threadLimit, sharedLimit, registerLimit, blockLimit});
   StringRef bound = resident == sharedLimit     ? "shared memory"
                     : resident == registerLimit ? "registers"
-                                                : "threads";
+                    : resident == threadLimit   ? "threads"
+                                                : "their number";
   double waves = static_cast<double>(programs) /
                  static_cast<double>(std::max<int64_t>(resident, 1) *
                                      call.multiprocessors);
