@@ -197,12 +197,12 @@ TEST(CacheProcess, ChangedFilesAreMadeAnew) {
   }
 }
 
-/// The variables of a worker on a network file system with `faults`.
+/// The variables of a worker whose files have `faults`; see FileFaults.cpp.
 std::vector<std::string> cacheWith(const TestFolder &folder,
                                    const std::string &faults) {
   std::vector<std::string> all = cacheIn(folder);
-  all.push_back("LD_PRELOAD=" NIBBLE_NETWORK_FAULTS);
-  all.push_back("NETWORK_FAULTS=" + faults);
+  all.push_back("LD_PRELOAD=" NIBBLE_FILE_FAULTS);
+  all.push_back("FILE_FAULTS=" + faults);
   return all;
 }
 
@@ -279,6 +279,34 @@ TEST(CacheProcess, AnyFaultsOfNetworkFileSystems) {
     EXPECT_TRUE(last.wait()) << last.errors();
     EXPECT_EQ(last.errors(), "");
   }
+}
+
+TEST(CacheProcess, ErrorsThatComeLate) {
+  TestFolder folder;
+  Worker worker(folder / "w", cacheWith(folder, "late-error"));
+  EXPECT_TRUE(worker.wait());
+  EXPECT_EQ(worker.origins(), allCompiled);
+  std::string said = worker.errors();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  // Nothing got its name before it was known to be on the disk.
+  EXPECT_TRUE(DiskCache(folder / "cache", 1 << 30).list().empty());
+}
+
+TEST(CacheProcess, ReadOnlyDisksAreRead) {
+  TestFolder folder, empty;
+  ASSERT_TRUE(Worker(folder / "w", cacheIn(folder)).wait());
+  Worker reader(folder / "w", cacheWith(folder, "read-only"));
+  EXPECT_TRUE(reader.wait());
+  EXPECT_EQ(reader.origins(), allCached);
+  EXPECT_EQ(reader.errors(), "");
+
+  std::filesystem::create_directories(empty / "cache/v1");
+  Worker writer(empty / "w", cacheWith(empty, "read-only"));
+  EXPECT_TRUE(writer.wait());
+  EXPECT_EQ(writer.origins(), allCompiled);
+  std::string said = writer.errors();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  EXPECT_NE(said.find("Read-only file system"), std::string::npos) << said;
 }
 
 TEST(CacheProcess, FullDisksAndNoHome) {

@@ -1,15 +1,17 @@
-//===- NetworkFaults.cpp - What network file systems do -------------------===//
+//===- FileFaults.cpp - What disks and network file systems do ------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A library to preload that lets calls fail on the files of a cache as they do
-// on a network file system. NETWORK_FAULTS names, separated by commas,
+// on disks and on network file systems. FILE_FAULTS names, separated by commas,
 //
 //   no-locks     locks are not served: ENOLCK
 //   no-locks-at-all  nor known: EOPNOTSUPP
 //   lost-answer  a rename is done, and said to have failed: ENOENT
 //   no-rename    a rename is not done: EIO
+//   late-error   what was written is not kept, said by fsync: EDQUOT
+//   read-only    nothing is opened for writing: EROFS
 //   stale        every read: ESTALE
 //   stale-once   the first read of each name: ESTALE
 //   at-random    those named, each time with probability 1/2
@@ -32,7 +34,7 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 static bool isNamed(const char *fault) {
-  const char *all = std::getenv("NETWORK_FAULTS");
+  const char *all = std::getenv("FILE_FAULTS");
   std::string list = "," + std::string(all ? all : "") + ",";
   return list.find("," + std::string(fault) + ",") != std::string::npos;
 }
@@ -91,6 +93,23 @@ EXPORT int fcntl(int file, int command, ...) {
   return next<int(int, int, ...)>("fcntl")(file, command, argument);
 }
 
+EXPORT int fsync(int file) {
+  if (isEntry(nameOf(file)) && happens("late-error"))
+    return failing(EDQUOT);
+  return next<int(int)>("fsync")(file);
+}
+
+EXPORT int open(const char *path, int flags, ...) {
+  va_list list;
+  va_start(list, flags);
+  mode_t mode = va_arg(list, mode_t);
+  va_end(list);
+  if ((flags & (O_ACCMODE | O_CREAT)) != O_RDONLY &&
+      std::strstr(path, "/cache/") && happens("read-only"))
+    return failing(EROFS);
+  return next<int(const char *, int, ...)>("open")(path, flags, mode);
+}
+
 EXPORT int rename(const char *from, const char *to) noexcept {
   if (isEntry(to) && happens("no-rename"))
     return failing(EIO);
@@ -105,6 +124,8 @@ EXPORT ssize_t pread(int file, void *into, size_t size, off_t offset) {
                                                             offset);
 }
 
+EXPORT int open64(const char *path, int flags, ...)
+    __attribute__((alias("open")));
 EXPORT int fcntl64(int file, int command, ...) __attribute__((alias("fcntl")));
 EXPORT ssize_t pread64(int file, void *into, size_t size, off_t offset)
     __attribute__((alias("pread")));
