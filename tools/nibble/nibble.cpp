@@ -10,6 +10,9 @@
 #include "Commands.h"
 #include "Support/Files.h"
 #include "Support/OutOfMemory.h"
+#include "Table.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -69,7 +72,11 @@ int main(int argc, char **argv) {
     }
     if (status.ok())
       return 0;
-    errs() << "nibble: " << status.message() << "\n";
+    errs() << "nibble: ";
+    interleave(
+        split(status.message(), '\n'), errs(),
+        [](StringRef line) { errs() << tool::printable(line); }, "\n");
+    errs() << "\n";
     return 1;
   }
   errs() << "nibble: no command given; nibble --help lists them\n";
