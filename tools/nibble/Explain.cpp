@@ -11,6 +11,7 @@
 #include "API/AheadOfTime.h"
 #include "API/Floor.h"
 #include "API/KernelChoice.h"
+#include "API/TunedTable.h"
 #include "Commands.h"
 #include "Layers.h"
 #include "Layout/PackedProgram.h"
@@ -21,6 +22,7 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
+#include <limits>
 
 using namespace nibble;
 using namespace nibble::tool;
@@ -65,6 +67,11 @@ static cl::opt<std::string>
     schedule("schedule", cl::sub(explainCommand), cl::cat(category),
              cl::init("auto"), cl::value_desc("name"),
              cl::desc("auto, host, simt, mma or mma_packed"));
+static cl::opt<std::string>
+    tuning("tuning", cl::sub(explainCommand), cl::cat(category),
+           cl::value_desc("file"),
+           cl::desc("What nibble tune -o wrote: explain what calls run with "
+                    "these results"));
 
 /// What one call is about.
 namespace {
@@ -74,6 +81,8 @@ struct Call {
   int64_t rows;
   TargetSpec spec;
   int multiprocessors;
+  /// What tuning found for such calls, if anything.
+  std::optional<FiledTimes> tuned;
 };
 } // namespace
 
@@ -86,6 +95,8 @@ static Result<CompileRequest> requestOf(const Call &call) {
   Result<KernelConfig> overrides = parseOverrides(config);
   if (!overrides.ok())
     return overrides.status();
+  if (call.tuned)
+    overrides = bestConfig(call.tuned->times).value_or(*overrides);
   bool host = call.spec.isHost();
   CallKind kind = {call.type, bucketOf(call.rows, host),
                    !host && denseIsAligned(call.layer, call.type)};
@@ -217,6 +228,20 @@ static void explainFloors(double bytes, double operations) {
                     " us to multiply, by an H100's rates");
 }
 
+/// Why a call runs what it runs.
+static std::string reason(const Call &call) {
+  if (!config.empty() || schedule != "auto")
+    return "as the options say";
+  if (!call.tuned)
+    return "not tuned: nibble's choice for the layer's size and the rows";
+  const MeasuredTimes &times = call.tuned->times;
+  double best = std::numeric_limits<double>::infinity();
+  for (const auto &[words, time] : times)
+    best = std::min(best, time.median);
+  return "the fastest of " + std::to_string(times.size()) + " measured, " +
+         fixed(best, 2) + " us: " + call.tuned->key.name;
+}
+
 /// What tuning would try, in its order, and what cannot run.
 static void explainAlternatives(const Call &call) {
   // The kernel is for all rows of the bucket, and chosen for its first.
@@ -228,8 +253,13 @@ static void explainAlternatives(const Call &call) {
   for (auto [i, each] : enumerate(ranked)) {
     std::string words = overrideWords(each);
     bool own = each.params.empty(); // nothing but nibble's choice
+    std::string time;
+    if (call.tuned)
+      if (auto found = call.tuned->times.find(words);
+          found != call.tuned->times.end())
+        time = ": " + fixed(found->second.median, 2) + " us";
     say(i == 0 ? "ranked" : "",
-        Twine(i + 1) + ". " + (own ? "nibble's own choice" : words));
+        Twine(i + 1) + ". " + (own ? "nibble's own choice" : words) + time);
   }
   bool first = true;
   for (const PackedChoice &each : packedChoices(call.layer, rows, device))
@@ -275,8 +305,8 @@ static Status explain(const Call &call) {
                     (kernel->mmaRefused.empty()
                          ? ""
                          : "; mma refuses it: " + kernel->mmaRefused));
-  say("configuration",
-      kernel->config + (config.empty() ? "" : " (as --config says)"));
+  say("configuration", kernel->config);
+  say("chosen", reason(call));
   if (call.spec.isHost()) {
     say("programs", Twine(*programs));
     return Status();
@@ -311,6 +341,13 @@ Status tool::runExplain() {
   Result<model::Layer> layer = checkpoint->load(layerName);
   if (!layer.ok())
     return layer.status();
+  std::vector<FiledTimes> results;
+  if (!tuning.empty()) {
+    Result<std::vector<FiledTimes>> read = readTimesFile(tuning);
+    if (!read.ok())
+      return read.status();
+    results = resultsFor(*layer, *type, target, *read);
+  }
   say("layer", layerName + ": K = " + Twine(layer->inFeatures) +
                    ", N = " + Twine(layer->outFeatures) + ", " +
                    Twine(layer->bits) + " bits, " + Twine(layer->groups) +
@@ -318,9 +355,18 @@ Status tool::runExplain() {
                    (layer->bias.empty() ? "" : ", bias"));
   for (int64_t rows : *counts) {
     outs() << "\n";
-    Status status = explain(
-        {*layer, *type, rows, *spec,
-         multiprocessors ? multiprocessors : usualMultiprocessors(target)});
+    Call call = {*layer,
+                 *type,
+                 rows,
+                 *spec,
+                 multiprocessors ? multiprocessors
+                                 : usualMultiprocessors(target),
+                 std::nullopt};
+    for (FiledTimes &each : results)
+      if (config.empty() && schedule == "auto" &&
+          each.key.call == tuningCall(*layer, "auto", *type, rows))
+        call.tuned = each;
+    Status status = explain(call);
     if (!status.ok())
       return status;
   }
