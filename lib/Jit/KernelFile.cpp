@@ -11,6 +11,7 @@
 #include "Support/Digest.h"
 #include "Support/Environment.h"
 #include "Support/Files.h"
+#include "Support/ForkLock.h"
 #include "nibble/Compiler.h"
 #include "nibble/JitKernel.h"
 #include "llvm/ADT/STLExtras.h"
@@ -183,6 +184,7 @@ struct KernelFiles {
 static KernelFiles &kernelFiles() {
   static KernelFiles *files = [] {
     auto *made = new KernelFiles;
+    holdWhileForking(made->mutex);
     for (const std::string &path : reverse(environment().kernelFiles))
       if (Status status = made->open(path); !status.ok())
         log(LogLevel::Warning, "NIBBLE_KERNELS: " + status.message());
