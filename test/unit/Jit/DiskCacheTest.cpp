@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Jit/DiskCache.h"
+#include "../CommaLocale.h"
 #include "../TestFolder.h"
 #include "Jit/KernelFile.h"
 #include "Jit/KernelStore.h"
@@ -297,6 +298,22 @@ TEST(MeasuredTimes, NobodysAreLost) {
   EXPECT_EQ(times.size(), size_t(writers * each));
   EXPECT_EQ(times["WRITER=0 I=0"].median, 9);
   EXPECT_EQ(times["WRITER=1 I=0"].median, 1.5);
+}
+
+/// Processes of any locale share a cache.
+TEST(MeasuredTimes, DoNotDependOnTheHostsLocale) {
+  TestFolder folder;
+  DiskCache cache(folder.path(), 1 << 20);
+  TuningKey key = {"test", digestOf({"locale"}), "call", "sm_90a"};
+  addTimes(cache, key, {{"A=1", {7.25, 6.5, 8}}});
+  {
+    CommaLocale german;
+    addTimes(cache, key, {{"B=1", {3.125, 3, 4.5}}});
+    EXPECT_EQ(findTimes(cache, key.problem)["A=1"].median, 7.25);
+  }
+  MeasuredTimes times = findTimes(cache, key.problem);
+  EXPECT_EQ(times.size(), 2u);
+  EXPECT_EQ(times["B=1"].median, 3.125);
 }
 
 /// What others measured may be there.
