@@ -70,11 +70,11 @@ static int64_t ageOf(const sys::fs::basic_file_status &status) {
 }
 
 Result<CacheEntry> DiskCache::peek(const std::string &key) const {
-  Result<std::string> bytes = readFile(pathOf(key, entryEnding));
+  Result<std::string> bytes = readFile(pathOf(key, entryEnding), maxEntryBytes);
   // On a network file system, a file that is replaced while it is open cannot
   // be read any more (ESTALE); the other one is found under the same name.
   if (bytes.status().code() == ErrorCode::IoError)
-    bytes = readFile(pathOf(key, entryEnding));
+    bytes = readFile(pathOf(key, entryEnding), maxEntryBytes);
   if (!bytes.ok())
     return bytes.status();
   return decodeEntry(key, *bytes);
@@ -118,7 +118,7 @@ void DiskCache::store(const std::string &key, const CacheEntry &entry) {
   if (folder.empty() || !writable)
     return;
   std::string bytes = encodeEntry(key, entry);
-  if (bytes.size() > mostBytes)
+  if (bytes.size() > std::min(mostBytes, maxEntryBytes))
     return;
   std::error_code error = sys::fs::create_directories(folder);
   Status status = error

@@ -23,6 +23,8 @@ using namespace nibble;
 using namespace llvm;
 
 static constexpr StringRef magic = "nibble-kernels-1\n";
+/// More than the table of half a million entries takes.
+static constexpr uint64_t maxTableBytes = 1 << 26;
 
 /// Bytes [offset, offset + size) of `file`; fewer if it ends before.
 static Expected<std::string> readSlice(sys::fs::file_t file, uint64_t offset,
@@ -78,7 +80,7 @@ KernelFile::open(const std::string &path) {
     std::tie(digest, rest) = rest.split('\n');
     size_t end = rest.find('\n');
     table = rest.take_front(end);
-    if (end != StringRef::npos || size >= fileSize)
+    if (end != StringRef::npos || size >= fileSize || size >= maxTableBytes)
       break;
   }
   if (digestOf({table}) != digest)
@@ -102,7 +104,8 @@ KernelFile::open(const std::string &path) {
     auto offset = entry ? entry->getInteger("offset") : std::nullopt;
     auto size = entry ? entry->getInteger("size") : std::nullopt;
     if (!key || !offset || !size || *offset < 0 || *size < 0 ||
-        begin > fileSize || uint64_t(*offset) > fileSize - begin ||
+        uint64_t(*size) > maxEntryBytes || begin > fileSize ||
+        uint64_t(*offset) > fileSize - begin ||
         uint64_t(*size) > fileSize - begin - uint64_t(*offset))
       return refuse(ErrorCode::InvalidFile,
                     "has an entry that is not in the file");

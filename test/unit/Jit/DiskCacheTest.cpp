@@ -136,6 +136,27 @@ TEST(DiskCache, SetsChangedEntriesAside) {
   EXPECT_TRUE(cache.find(a));
 }
 
+/// Nobody has memory for what a damaged file system makes of a file's size.
+TEST(DiskCache, HugeFilesAreNotRead) {
+  std::mt19937 random(std::random_device{}());
+  TestFolder folder;
+  DiskCache cache(folder.path(), 1 << 20);
+  auto [key, entry] = randomEntry(random);
+  cache.store(key, entry);
+  ASSERT_EQ(truncate(fileOf(cache, key).c_str(), off_t(1) << 40), 0);
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(cache.find(key));
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(cache.list()[0].kind, DiskCache::File::Bad);
+
+  std::string path = folder / "kernels.nbl";
+  ASSERT_TRUE(writeKernelFile(path, {{key, entry}}).ok());
+  std::string magic = readFile(path)->substr(0, 17);
+  overwrite(path, magic);
+  ASSERT_EQ(truncate(path.c_str(), off_t(1) << 40), 0);
+  EXPECT_EQ(KernelFile::open(path).status().code(), ErrorCode::InvalidFile);
+}
+
 TEST(DiskCache, FailuresAreSaidOnce) {
   std::mt19937 random(std::random_device{}());
   DiskCache cache("/proc/no/such/place", 1 << 20);
