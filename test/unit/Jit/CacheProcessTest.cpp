@@ -197,12 +197,12 @@ TEST(CacheProcess, ChangedFilesAreMadeAnew) {
   }
 }
 
-/// The variables of a worker whose files have `faults`; see FileFaults.cpp.
+/// The variables of a worker whose files have `faults`; see SystemFaults.cpp.
 std::vector<std::string> cacheWith(const TestFolder &folder,
                                    const std::string &faults) {
   std::vector<std::string> all = cacheIn(folder);
-  all.push_back("LD_PRELOAD=" NIBBLE_FILE_FAULTS);
-  all.push_back("FILE_FAULTS=" + faults);
+  all.push_back("LD_PRELOAD=" NIBBLE_SYSTEM_FAULTS);
+  all.push_back("SYSTEM_FAULTS=" + faults);
   return all;
 }
 
@@ -307,6 +307,19 @@ TEST(CacheProcess, ReadOnlyDisksAreRead) {
   std::string said = writer.errors();
   EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
   EXPECT_NE(said.find("Read-only file system"), std::string::npos) << said;
+}
+
+TEST(CacheProcess, WithoutThreadsWhatIsThereRuns) {
+  TestFolder folder;
+  Worker empty(folder / "w", cacheWith(folder, "no-threads"));
+  EXPECT_FALSE(empty.wait());
+  EXPECT_NE(empty.errors().find("no thread can be started: "),
+            std::string::npos)
+      << empty.errors();
+  ASSERT_TRUE(Worker(folder / "w", cacheIn(folder)).wait());
+  Worker full(folder / "w", cacheWith(folder, "no-threads"));
+  EXPECT_TRUE(full.wait()) << full.errors();
+  EXPECT_EQ(full.origins(), allCached);
 }
 
 TEST(CacheProcess, FullDisksAndNoHome) {

@@ -1,10 +1,11 @@
-//===- FileFaults.cpp - What disks and network file systems do ------------===//
+//===- SystemFaults.cpp - What may fail beneath a process -----------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A library to preload that lets calls fail on the files of a cache as they do
-// on disks and on network file systems. FILE_FAULTS names, separated by commas,
+// A library to preload that lets calls on the files of a cache fail as they do
+// on disks and on network file systems, and others as where something is used
+// up. SYSTEM_FAULTS names, separated by commas,
 //
 //   no-locks     locks are not served: ENOLCK
 //   no-locks-at-all  nor known: EOPNOTSUPP
@@ -14,6 +15,7 @@
 //   read-only    nothing is opened for writing: EROFS
 //   stale        every read: ESTALE
 //   stale-once   the first read of each name: ESTALE
+//   no-threads   no thread is started: EAGAIN
 //   at-random    those named, each time with probability 1/2
 //
 //===----------------------------------------------------------------------===//
@@ -26,6 +28,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <mutex>
+#include <pthread.h>
 #include <random>
 #include <set>
 #include <string>
@@ -34,7 +37,7 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 static bool isNamed(const char *fault) {
-  const char *all = std::getenv("FILE_FAULTS");
+  const char *all = std::getenv("SYSTEM_FAULTS");
   std::string list = "," + std::string(all ? all : "") + ",";
   return list.find("," + std::string(fault) + ",") != std::string::npos;
 }
@@ -122,6 +125,15 @@ EXPORT ssize_t pread(int file, void *into, size_t size, off_t offset) {
     return failing(ESTALE);
   return next<ssize_t(int, void *, size_t, off_t)>("pread")(file, into, size,
                                                             offset);
+}
+
+EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument) {
+  if (happens("no-threads"))
+    return EAGAIN;
+  return next<int(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+                  void *)>("pthread_create")(thread, attributes, body,
+                                             argument);
 }
 
 EXPORT int open64(const char *path, int flags, ...)
