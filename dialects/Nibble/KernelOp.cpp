@@ -13,6 +13,7 @@
 #include "Nibble/Nibble.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include <numeric>
 
@@ -243,7 +244,17 @@ static LogicalResult verifyDeclaration(KernelOp kernel, ParamAttr param,
   return success();
 }
 
+/// Names become those of functions, which every assembler must take.
+static bool isIdentifier(StringRef name) {
+  auto isPart = [](char c) { return llvm::isAlnum(c) || c == '_'; };
+  return !name.empty() && !llvm::isDigit(name[0]) && llvm::all_of(name, isPart);
+}
+
 LogicalResult KernelOp::verify() {
+  if (!isIdentifier(getSymName()))
+    return emitOpError() << "is named '" << getSymName()
+                         << "'; a name has letters, digits and underscores, "
+                            "and begins with no digit";
   llvm::StringSet<> declared, usable;
   for (ParamAttr param : getParams().getAsRange<ParamAttr>()) {
     if (failed(verifyDeclaration(*this, param, declared, usable)))

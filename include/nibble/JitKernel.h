@@ -29,11 +29,11 @@ namespace nibble {
 class LoadedKernel;
 
 /// Takes kernels from file `path`, which `nibble compile --model` wrote, before
-/// any other place, or what tuning found, from one that saveTuning() wrote:
-/// from now on, for the whole process, and for QuantLinear and JitKernel alike.
-/// NIBBLE_KERNELS does the same from outside. Errors name the file: NotFound,
-/// IoError, InvalidFile, or Unsupported for the file of another build of
-/// nibble.
+/// any other place, and what tuning found, if that is in it, as in one that
+/// saveTuning() wrote: from now on, for the whole process, and for QuantLinear
+/// and JitKernel alike. NIBBLE_KERNELS does the same from outside. Errors name
+/// the file: NotFound, IoError, InvalidFile, or Unsupported for the file of
+/// another build of nibble.
 NIBBLE_EXPORT Status loadKernels(const std::string &path);
 
 /// A kernel that can be called. Copies share the code.

@@ -156,9 +156,10 @@ struct Prepared {
 
 /// Writes the times that this process measured, or found in the cache, for
 /// calls that it tuned or ran, to file `path`. An application ships the file,
-/// and loadKernels() or NIBBLE_KERNELS reads it: layers then run what was
-/// fastest with no tuning, on GPUs of the same kind with the same driver and
-/// the same build of nibble. NotFound if nothing was tuned.
+/// or what `nibble compile --tuning` makes of it, and loadKernels() or
+/// NIBBLE_KERNELS reads it: layers then run what was fastest with no tuning, on
+/// GPUs of the same kind with the same driver and the same build of nibble.
+/// NotFound if nothing was tuned.
 NIBBLE_EXPORT Status saveTuning(const std::string &path);
 
 /// A quantized linear layer. Copies share the weights. Any number of threads

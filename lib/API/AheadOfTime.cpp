@@ -10,7 +10,10 @@
 #include "API/AheadOfTime.h"
 #include "API/DeviceWeights.h"
 #include "API/KernelChoice.h"
+#include "API/TunedTable.h"
 #include "Model/PackedWeights.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/Sequence.h"
 
 using namespace nibble;
 
@@ -47,9 +50,32 @@ driver::DeviceProperties nibble::propertiesOf(const TargetSpec &spec,
   return device;
 }
 
+/// Whether `result` is for calls of a bucket of `layer`, as layers with
+/// ordinary options make them.
+static bool isFor(const FiledTimes &result, const model::Layer &layer,
+                  DType type, const std::string &target, int bucket) {
+  return result.key.target == target &&
+         result.key.call == tuningCall(layer, "auto", type, firstRows(bucket));
+}
+
+std::vector<FiledTimes> nibble::resultsFor(const model::Layer &layer,
+                                           DType type,
+                                           const std::string &target,
+                                           llvm::ArrayRef<FiledTimes> results) {
+  std::vector<FiledTimes> found;
+  llvm::copy_if(results, std::back_inserter(found),
+                [&](const FiledTimes &each) {
+                  return llvm::any_of(llvm::seq(bucketCount), [&](int bucket) {
+                    return isFor(each, layer, type, target, bucket);
+                  });
+                });
+  return found;
+}
+
 Result<std::map<std::string, CompileRequest>>
 nibble::allRequests(const model::Layer &layer, DType type,
-                    const std::string &target) {
+                    const std::string &target,
+                    llvm::ArrayRef<FiledTimes> tuned) {
   Result<TargetSpec> spec = TargetSpec::parse(target);
   if (!spec.ok())
     return spec.status();
@@ -70,14 +96,20 @@ nibble::allRequests(const model::Layer &layer, DType type,
       add(hostRequest(layer, {type, bucket, /*aligned=*/false}, noOverrides()));
       continue;
     }
+    std::vector<KernelConfig> choices = {noOverrides()};
+    for (const FiledTimes &each : tuned)
+      if (isFor(each, layer, type, target, bucket))
+        if (std::optional<KernelConfig> best = bestConfig(each.times))
+          choices.push_back(std::move(*best));
     for (const Product &product : products) {
       if (target != product.target)
         continue;
       driver::DeviceProperties device =
           propertiesOf(*spec, product.multiprocessors);
-      for (bool aligned : {false, true})
-        add(gpuRequest(layer, {type, bucket, aligned}, target, device,
-                       noOverrides()));
+      for (const KernelConfig &choice : choices)
+        for (bool aligned : {false, true})
+          add(gpuRequest(layer, {type, bucket, aligned}, target, device,
+                         choice));
     }
   }
   if (!failed.ok())

@@ -12,18 +12,28 @@
 #define NIBBLE_API_AHEADOFTIME_H
 
 #include "Driver/Device.h"
+#include "Jit/MeasuredTimes.h"
 #include "Model/Layer.h"
 #include "Target/TargetSpec.h"
 #include "nibble/Compiler.h"
+#include "llvm/ADT/ArrayRef.h"
 #include <map>
+#include <vector>
 
 namespace nibble {
 
 /// By requestKey(), the kernels that layers like `layer` ask for when nothing
-/// was tuned: with any number of rows of x of type `type`, however it lies in
-/// memory, on the host or on a GPU whose code is for `target`.
+/// was tuned, and when what is known are the results `tuned`: with any number
+/// of rows of x of type `type`, however it lies in memory, on the host or on a
+/// GPU whose code is for `target`.
 Result<std::map<std::string, CompileRequest>>
-allRequests(const model::Layer &layer, DType type, const std::string &target);
+allRequests(const model::Layer &layer, DType type, const std::string &target,
+            llvm::ArrayRef<FiledTimes> tuned = {});
+
+/// Those of `results` that are for such calls.
+std::vector<FiledTimes> resultsFor(const model::Layer &layer, DType type,
+                                   const std::string &target,
+                                   llvm::ArrayRef<FiledTimes> results);
 
 /// The multiprocessors of the GPU that `target` stands for where none is named:
 /// 132 for sm_90a, an H100's. 0 for the host.

@@ -14,6 +14,29 @@
 
 using namespace nibble;
 
+std::string nibble::tuningCall(const model::Layer &layer,
+                               const std::string &schedule, DType type,
+                               int64_t rows) {
+  std::string call =
+      schedule + " " + dtypeName(type) + " " + dtypeName(layer.scaleType());
+  for (int64_t part : {tuningGroup(rows), static_cast<int64_t>(layer.bits),
+                       layer.groupSize, layer.inFeatures, layer.outFeatures,
+                       static_cast<int64_t>(layer.actOrder),
+                       static_cast<int64_t>(!layer.bias.empty())})
+    call += " " + std::to_string(part);
+  return call;
+}
+
+std::optional<KernelConfig> nibble::bestConfig(const MeasuredTimes &times) {
+  auto best = llvm::min_element(times, [](const auto &a, const auto &b) {
+    return a.second.median < b.second.median;
+  });
+  if (best == times.end())
+    return std::nullopt;
+  Result<KernelConfig> config = parseOverrides(best->first);
+  return config.ok() ? std::optional(std::move(*config)) : std::nullopt;
+}
+
 /// Never destroyed: a thread may tune while the process ends.
 TunedTable &TunedTable::shared() {
   static auto *table = new TunedTable(DiskCache::shared());
@@ -22,7 +45,7 @@ TunedTable &TunedTable::shared() {
 
 TunedTable::Known &TunedTable::knownOf(const TuningKey &key) {
   Known &own = known[key.problem];
-  own.name = key.name;
+  own.key = key;
   return own;
 }
 
@@ -39,16 +62,10 @@ std::optional<KernelConfig> TunedTable::find(const TuningKey &key) {
   if (auto own = known.find(key.problem);
       own != known.end() && own->second.chosen)
     return own->second.chosen;
-  MeasuredTimes times = allTimes(key.problem);
-  auto best = llvm::min_element(times, [](const auto &a, const auto &b) {
-    return a.second.median < b.second.median;
-  });
-  if (best == times.end())
-    return std::nullopt;
-  Result<KernelConfig> config = parseOverrides(best->first);
-  if (!config.ok()) // of a nibble to come
-    return std::nullopt;
-  return knownOf(key).chosen = *config;
+  std::optional<KernelConfig> best = bestConfig(allTimes(key.problem));
+  if (best)
+    knownOf(key).chosen = best;
+  return best;
 }
 
 MeasuredTimes TunedTable::times(const TuningKey &key) {
@@ -63,7 +80,7 @@ void TunedTable::add(const TuningKey &key, const MeasuredTimes &times) {
     for (const auto &[config, time] : times)
       own.measured[config] = time;
   }
-  addTimes(cache, key.problem, key.name, times);
+  addTimes(cache, key, times);
 }
 
 void TunedTable::choose(const TuningKey &key, const KernelConfig &config) {
@@ -88,7 +105,7 @@ Status TunedTable::save(const std::string &path) {
     std::lock_guard lock(mutex);
     for (const auto &[problem, own] : known)
       if (MeasuredTimes times = allTimes(problem); !times.empty())
-        entries.emplace(problem, timesEntry(own.name, times));
+        entries.emplace(problem, timesEntry(own.key, times));
   }
   if (entries.empty())
     return Status(ErrorCode::NotFound,

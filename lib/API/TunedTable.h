@@ -12,6 +12,7 @@
 #define NIBBLE_API_TUNEDTABLE_H
 
 #include "Jit/MeasuredTimes.h"
+#include "Model/Layer.h"
 #include "Transforms/KernelConfig.h"
 #include <map>
 #include <mutex>
@@ -20,13 +21,14 @@
 
 namespace nibble {
 
-/// Names calls whose times can be compared.
-struct TuningKey {
-  /// For people.
-  std::string name;
-  /// The digest under which their times are kept; see findTimes().
-  std::string problem;
-};
+/// What TuningKey::call says of calls of `rows` rows of x of type `type`, by
+/// `schedule`.
+std::string tuningCall(const model::Layer &layer, const std::string &schedule,
+                       DType type, int64_t rows);
+
+/// The configuration of the best of `times`, by its words the first of equal
+/// ones; nothing if there are none, or if it is of a nibble to come.
+std::optional<KernelConfig> bestConfig(const MeasuredTimes &times);
 
 /// Configurations and times by the calls that they are for. Every member may
 /// be called from any thread.
@@ -59,7 +61,7 @@ public:
 
 private:
   struct Known {
-    std::string name;
+    TuningKey key;
     std::optional<KernelConfig> chosen;
     /// Those that this process measured.
     MeasuredTimes measured;

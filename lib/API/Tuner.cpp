@@ -35,15 +35,12 @@ bool QuantLinear::State::isTunable() const {
 }
 
 TuningKey QuantLinear::State::tuningKey(DType type, int64_t rows) const {
-  std::string name = device->properties().name + " " + schedule + " " +
-                     dtypeName(type) + " " + dtypeName(layer.scaleType());
-  for (int64_t part : {tuningGroup(rows), static_cast<int64_t>(layer.bits),
-                       layer.groupSize, layer.inFeatures, layer.outFeatures,
-                       static_cast<int64_t>(layer.actOrder),
-                       static_cast<int64_t>(!layer.bias.empty())})
-    name += " " + std::to_string(part);
-  return {name, digestOf({"nibble times 2", compilerBuild(),
-                          device->driver().build(), name})};
+  std::string call = tuningCall(layer, schedule, type, rows);
+  std::string name = device->properties().name + " " + call;
+  return {name,
+          digestOf({"nibble times 3", compilerBuild(), device->driver().build(),
+                    name}),
+          call, target};
 }
 
 std::optional<KernelConfig> QuantLinear::State::tuned(DType type,
@@ -135,9 +132,10 @@ Result<QuantLinear::State::Search> QuantLinear::State::search(
     if (found[i].kind == SearchedCandidate::Measured)
       measured[words[i]] = found[i].time;
   }
+  // Of equal times the one that bestConfig() takes of them in other processes.
   llvm::sort(order, [&](size_t a, size_t b) {
-    return std::pair(found[a].time.median, a) <
-           std::pair(found[b].time.median, b);
+    return std::tie(found[a].time.median, words[a]) <
+           std::tie(found[b].time.median, words[b]);
   });
   for (size_t i : order)
     result.candidates.push_back(

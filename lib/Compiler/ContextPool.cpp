@@ -9,6 +9,7 @@
 
 #include "Compiler/ContextPool.h"
 #include "Nibble/Nibble.h"
+#include "Support/ForkLock.h"
 #include "Target/CodeGen.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -20,18 +21,25 @@
 
 using namespace mlir;
 
-static std::mutex mutex;
-static SmallVector<std::unique_ptr<MLIRContext>> &idle() {
-  // Never destroyed: a compilation may run while the process ends.
-  static auto *contexts = new SmallVector<std::unique_ptr<MLIRContext>>;
+namespace {
+struct Contexts {
+  Contexts() { nibble::holdWhileForking(mutex); }
+  std::mutex mutex;
+  SmallVector<std::unique_ptr<MLIRContext>> idle;
+};
+} // namespace
+
+/// Never destroyed: a compilation may run while the process ends.
+static Contexts &contexts() {
+  static auto *contexts = new Contexts;
   return *contexts;
 }
 
 std::unique_ptr<MLIRContext> nibble::takeContext() {
   {
-    std::lock_guard lock(mutex);
-    if (!idle().empty())
-      return idle().pop_back_val();
+    std::lock_guard lock(contexts().mutex);
+    if (!contexts().idle.empty())
+      return contexts().idle.pop_back_val();
   }
   DialectRegistry registry;
   registry.insert<nibble::ir::NibbleDialect, arith::ArithDialect,
@@ -47,6 +55,6 @@ std::unique_ptr<MLIRContext> nibble::takeContext() {
 }
 
 void nibble::giveContext(std::unique_ptr<MLIRContext> context) {
-  std::lock_guard lock(mutex);
-  idle().push_back(std::move(context));
+  std::lock_guard lock(contexts().mutex);
+  contexts().idle.push_back(std::move(context));
 }

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Jit/CacheEntry.h"
+#include "Support/CLocale.h"
 #include "Support/Digest.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -18,6 +19,7 @@ static constexpr StringRef magic = "nibble-entry-1\n";
 
 std::string nibble::encodeEntry(const std::string &key,
                                 const CacheEntry &entry) {
+  CLocale locale;
   json::Object about = entry.about;
   about["key"] = key;
   std::string body;
@@ -38,6 +40,7 @@ Result<CacheEntry> nibble::decodeEntry(const std::string &key,
   if (!bytes.consume_front("\n") || digestOf({bytes}) != digest)
     return refuse("its bytes have changed");
   auto [line, code] = bytes.split('\n');
+  CLocale locale;
   Expected<json::Value> value = json::parse(line);
   if (!value) {
     consumeError(value.takeError());

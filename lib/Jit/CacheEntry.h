@@ -26,6 +26,9 @@ struct CacheEntry {
   std::string code;
 };
 
+/// What is larger is no entry: code takes some megabytes at most.
+inline constexpr uint64_t maxEntryBytes = uint64_t(1) << 28;
+
 /// The bytes of `entry` under the name `key`, a digest.
 std::string encodeEntry(const std::string &key, const CacheEntry &entry);
 

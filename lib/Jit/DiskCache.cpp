@@ -70,15 +70,24 @@ static int64_t ageOf(const sys::fs::basic_file_status &status) {
 }
 
 Result<CacheEntry> DiskCache::peek(const std::string &key) const {
-  Result<std::string> bytes = readFile(pathOf(key, entryEnding));
+  Result<std::string> bytes = readFile(pathOf(key, entryEnding), maxEntryBytes);
+  // On a network file system, a file that is replaced while it is open cannot
+  // be read any more (ESTALE); the other one is found under the same name.
+  if (bytes.status().code() == ErrorCode::IoError)
+    bytes = readFile(pathOf(key, entryEnding), maxEntryBytes);
   if (!bytes.ok())
     return bytes.status();
   return decodeEntry(key, *bytes);
 }
 
 std::optional<CacheEntry> DiskCache::find(const std::string &key) {
+  Result<CacheEntry> entry = read(key);
+  return entry.ok() ? std::optional(std::move(*entry)) : std::nullopt;
+}
+
+Result<CacheEntry> DiskCache::read(const std::string &key) {
   if (folder.empty())
-    return std::nullopt;
+    return Status(ErrorCode::NotFound, "there is no cache on disk");
   Result<CacheEntry> entry = peek(key);
   if (!entry.ok()) {
     ErrorCode code = entry.status().code();
@@ -86,13 +95,13 @@ std::optional<CacheEntry> DiskCache::find(const std::string &key) {
       setAside(key, entry.status().message());
     else if (code != ErrorCode::NotFound)
       log(LogLevel::Debug, entry.status().message());
-    return std::nullopt;
+    return entry;
   }
   std::string path = pathOf(key, entryEnding);
   sys::fs::file_status status;
   if (!sys::fs::status(path, status) && ageOf(status) > useGrain)
     ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
-  return std::move(*entry);
+  return entry;
 }
 
 void DiskCache::setAside(const std::string &key, const std::string &why) {
@@ -109,7 +118,7 @@ void DiskCache::store(const std::string &key, const CacheEntry &entry) {
   if (folder.empty() || !writable)
     return;
   std::string bytes = encodeEntry(key, entry);
-  if (bytes.size() > mostBytes)
+  if (bytes.size() > std::min(mostBytes, maxEntryBytes))
     return;
   std::error_code error = sys::fs::create_directories(folder);
   Status status = error
@@ -172,8 +181,10 @@ void DiskCache::update(const std::string &key,
                        function_ref<CacheEntry(const CacheEntry *old)> change) {
   KeyLock lock;
   waitFor(lock, key);
-  std::optional<CacheEntry> old = find(key);
-  store(key, change(old ? &*old : nullptr));
+  Result<CacheEntry> old = read(key);
+  if (old.status().code() == ErrorCode::IoError)
+    return;
+  store(key, change(old.ok() ? &*old : nullptr));
 }
 
 //===----------------------------------------------------------------------===//

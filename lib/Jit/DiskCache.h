@@ -68,7 +68,8 @@ public:
                            llvm::function_ref<Result<CacheEntry>()> make);
 
   /// Puts what `change` makes of entry `key`, or of nothing, in its place; one
-  /// process at a time does, where the file system has locks.
+  /// process at a time does, where the file system has locks. An entry that is
+  /// there and cannot be read stays as it is.
   void update(const std::string &key,
               llvm::function_ref<CacheEntry(const CacheEntry *old)> change);
 
@@ -97,6 +98,8 @@ public:
   Removed clear();
 
 private:
+  /// find(), with why there is nothing.
+  Result<CacheEntry> read(const std::string &key);
   void waitFor(KeyLock &lock, const std::string &key);
   std::string pathOf(const std::string &key, const char *ending) const;
   Removed removeIf(llvm::function_ref<bool(const File &file)> dead);

@@ -11,18 +11,20 @@
 #include "Support/Digest.h"
 #include "Support/Environment.h"
 #include "Support/Files.h"
+#include "Support/ForkLock.h"
 #include "nibble/Compiler.h"
 #include "nibble/JitKernel.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <mutex>
 #include <unistd.h>
-#include <vector>
 
 using namespace nibble;
 using namespace llvm;
 
 static constexpr StringRef magic = "nibble-kernels-1\n";
+/// More than the table of half a million entries takes.
+static constexpr uint64_t maxTableBytes = 1 << 26;
 
 /// Bytes [offset, offset + size) of `file`; fewer if it ends before.
 static Expected<std::string> readSlice(sys::fs::file_t file, uint64_t offset,
@@ -78,7 +80,7 @@ KernelFile::open(const std::string &path) {
     std::tie(digest, rest) = rest.split('\n');
     size_t end = rest.find('\n');
     table = rest.take_front(end);
-    if (end != StringRef::npos || size >= fileSize)
+    if (end != StringRef::npos || size >= fileSize || size >= maxTableBytes)
       break;
   }
   if (digestOf({table}) != digest)
@@ -102,7 +104,8 @@ KernelFile::open(const std::string &path) {
     auto offset = entry ? entry->getInteger("offset") : std::nullopt;
     auto size = entry ? entry->getInteger("size") : std::nullopt;
     if (!key || !offset || !size || *offset < 0 || *size < 0 ||
-        begin > fileSize || uint64_t(*offset) > fileSize - begin ||
+        uint64_t(*size) > maxEntryBytes || begin > fileSize ||
+        uint64_t(*offset) > fileSize - begin ||
         uint64_t(*size) > fileSize - begin - uint64_t(*offset))
       return refuse(ErrorCode::InvalidFile,
                     "has an entry that is not in the file");
@@ -114,6 +117,11 @@ KernelFile::open(const std::string &path) {
 KernelFile::~KernelFile() {
   if (file != sys::fs::kInvalidFile)
     ::close(file);
+}
+
+std::vector<std::string> KernelFile::keys() const {
+  auto keys = make_first_range(places);
+  return {keys.begin(), keys.end()};
 }
 
 std::optional<CacheEntry> KernelFile::find(const std::string &key) const {
@@ -179,6 +187,7 @@ struct KernelFiles {
 static KernelFiles &kernelFiles() {
   static KernelFiles *files = [] {
     auto *made = new KernelFiles;
+    holdWhileForking(made->mutex);
     for (const std::string &path : reverse(environment().kernelFiles))
       if (Status status = made->open(path); !status.ok())
         log(LogLevel::Warning, "NIBBLE_KERNELS: " + status.message());

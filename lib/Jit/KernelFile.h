@@ -22,6 +22,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace nibble {
 
@@ -40,6 +41,8 @@ public:
 
   const std::string &path() const { return name; }
 
+  /// The keys of all entries, in order.
+  std::vector<std::string> keys() const;
   /// Entry `key`, or nothing if there is none or it is damaged.
   std::optional<CacheEntry> find(const std::string &key) const;
 

@@ -36,25 +36,47 @@ MeasuredTimes nibble::findTimes(DiskCache &cache, const std::string &problem) {
   return times;
 }
 
-CacheEntry nibble::timesEntry(const std::string &name,
+CacheEntry nibble::timesEntry(const TuningKey &key,
                               const MeasuredTimes &times) {
   json::Object list;
   for (const auto &[config, time] : times)
     list[config] = json::Object{
         {"median", time.median}, {"p10", time.p10}, {"p90", time.p90}};
-  return {json::Object{
-              {"kind", "times"}, {"name", name}, {"times", std::move(list)}},
+  return {json::Object{{"kind", "times"},
+                       {"name", key.name},
+                       {"call", key.call},
+                       {"target", key.target},
+                       {"times", std::move(list)}},
           ""};
 }
 
-void nibble::addTimes(DiskCache &cache, const std::string &problem,
-                      const std::string &name, const MeasuredTimes &times) {
-  cache.update(problem, [&](const CacheEntry *old) {
+void nibble::addTimes(DiskCache &cache, const TuningKey &key,
+                      const MeasuredTimes &times) {
+  cache.update(key.problem, [&](const CacheEntry *old) {
     MeasuredTimes all;
     if (old)
       readTimes(*old, all);
     for (const auto &[config, time] : times)
       all[config] = time;
-    return timesEntry(name, all);
+    return timesEntry(key, all);
   });
+}
+
+Result<std::vector<FiledTimes>> nibble::readTimesFile(const std::string &path) {
+  Result<std::unique_ptr<const KernelFile>> file = KernelFile::open(path);
+  if (!file.ok())
+    return file.status();
+  std::vector<FiledTimes> all;
+  for (const std::string &key : (*file)->keys()) {
+    std::optional<CacheEntry> entry = (*file)->find(key);
+    if (!entry || entry->about.getString("kind") != StringRef("times"))
+      continue;
+    auto field = [&](const char *name) {
+      return entry->about.getString(name).value_or("").str();
+    };
+    FiledTimes &filed = all.emplace_back();
+    filed.key = {field("name"), key, field("call"), field("target")};
+    readTimes(*entry, filed.times);
+  }
+  return all;
 }

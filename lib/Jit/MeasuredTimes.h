@@ -15,27 +15,49 @@
 #include "Jit/DiskCache.h"
 #include "nibble/Timing.h"
 #include <map>
+#include <string>
+#include <vector>
 
 namespace nibble {
 
 /// Times by the words of a configuration.
 using MeasuredTimes = std::map<std::string, CallTime>;
 
-/// What is known of `problem`, a digest of all that a time depends on apart
-/// from the configuration: the call, the device, the compiler. From the files
-/// of kernels and, with more weight, from the cache.
+/// Names calls whose times can be compared.
+struct TuningKey {
+  /// For people: the GPU's name and `call`.
+  std::string name;
+  /// The digest under which their times are kept: of all that a time depends on
+  /// apart from the configuration.
+  std::string problem;
+  /// The layer's kind, the types and the rows, on whatever GPU, and the target
+  /// of its code: what is to be compiled is found by these, where there is no
+  /// GPU.
+  std::string call, target;
+};
+
+/// What is known of `problem`, from the files of kernels and, with more weight,
+/// from the cache.
 MeasuredTimes findTimes(DiskCache &cache, const std::string &problem);
 
-/// Adds `times` to what is known of `problem`, which `name` describes. A time
-/// of a configuration that was measured before is replaced; others stay, those
-/// that another process adds at the same time too, where the file system has
-/// locks.
-void addTimes(DiskCache &cache, const std::string &problem,
-              const std::string &name, const MeasuredTimes &times);
+/// Adds `times` to what is known of `key`. A time of a configuration that was
+/// measured before is replaced; others stay, those that another process adds at
+/// the same time too, where the file system has locks.
+void addTimes(DiskCache &cache, const TuningKey &key,
+              const MeasuredTimes &times);
 
 /// The entry of a cache or of a file of kernels that findTimes() reads `times`
 /// of.
-CacheEntry timesEntry(const std::string &name, const MeasuredTimes &times);
+CacheEntry timesEntry(const TuningKey &key, const MeasuredTimes &times);
+
+/// All times of a file.
+struct FiledTimes {
+  TuningKey key;
+  MeasuredTimes times;
+};
+
+/// The times in the file of kernels `path`; errors as KernelFile::open() has.
+Result<std::vector<FiledTimes>> readTimesFile(const std::string &path);
 
 } // namespace nibble
 

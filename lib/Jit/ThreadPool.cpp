@@ -11,6 +11,7 @@
 #include "llvm/Support/Threading.h"
 #include <algorithm>
 #include <pthread.h>
+#include <system_error>
 
 using namespace nibble;
 
@@ -28,8 +29,12 @@ static void relax() {
 }
 
 ThreadPool::ThreadPool(unsigned threads) {
-  for (unsigned i = 1; i < threads; ++i)
-    workers.emplace_back([this] { work(); });
+  try {
+    for (unsigned i = 1; i < threads; ++i)
+      workers.emplace_back([this] { work(); });
+  } catch (const std::system_error &) {
+    // There can be no more: those that are there do the work.
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -10,6 +10,7 @@
 #include "Model/Convert.h"
 #include "Model/Json.h"
 #include "Model/TensorWriter.h"
+#include "Support/CLocale.h"
 #include "Support/Files.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -105,6 +106,7 @@ private:
 } // namespace
 
 static Status writeJson(const fs::path &path, json::Object object) {
+  CLocale locale;
   return writeFile(
       path.string(),
       {llvm::formatv("{0:2}\n", json::Value(std::move(object))).str()});

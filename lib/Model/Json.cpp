@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/Json.h"
+#include "Support/CLocale.h"
 #include "Support/Files.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -80,6 +81,7 @@ Result<json::Object> model::readJsonFile(const std::string &path) {
 Result<json::Object> model::parseJsonObject(StringRef text) {
   if (Status status = checkBounds(text); !status.ok())
     return status;
+  CLocale locale;
   Expected<json::Value> value = json::parse(text);
   if (!value)
     return invalid("JSON does not parse: " + toString(value.takeError()));

@@ -41,9 +41,8 @@ private:
 };
 } // namespace
 
-/// Writes all of `parts`, and waits until they are on the disk.
-static std::error_code writeThrough(int file,
-                                    ArrayRef<std::string_view> parts) {
+/// Writes all of `parts`.
+static std::error_code writeAll(int file, ArrayRef<std::string_view> parts) {
   NoSizeSignal guard;
   for (std::string_view part : parts)
     while (!part.empty()) {
@@ -54,24 +53,66 @@ static std::error_code writeThrough(int file,
         return errnoAsErrorCode();
       part.remove_prefix(static_cast<size_t>(written));
     }
-  return ::fsync(file) ? errnoAsErrorCode() : std::error_code();
+  return std::error_code();
+}
+
+/// Whether `path` is a device or a pipe, such as /dev/stdout.
+static bool isSpecial(const std::string &path) {
+  sys::fs::file_status status;
+  return !sys::fs::status(path, status) && sys::fs::exists(status) &&
+         !sys::fs::is_regular_file(status) && !sys::fs::is_directory(status);
+}
+
+/// writeFile() to what is no file: a rename would put one in its place.
+static std::error_code writeInto(const std::string &path,
+                                 ArrayRef<std::string_view> parts) {
+  int file = -1;
+  std::error_code error =
+      sys::fs::openFileForWrite(path, file, sys::fs::CD_OpenExisting);
+  if (error)
+    return error;
+  error = writeAll(file, parts);
+  ::close(file);
+  return error;
+}
+
+/// writeFile() to a new file or in the place of one.
+static std::error_code replaceFile(StringRef path,
+                                   ArrayRef<std::string_view> parts) {
+  int file = -1;
+  SmallString<128> temporary;
+  if (std::error_code error =
+          sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%", file, temporary))
+    return error;
+  sys::fs::file_status written, there;
+  std::error_code error = writeAll(file, parts);
+  if (!error && ::fsync(file))
+    error = errnoAsErrorCode();
+  if (!error)
+    error = sys::fs::status(file, written);
+  if (::close(file) && !error)
+    error = errnoAsErrorCode();
+  if (!error) {
+    error = sys::fs::rename(temporary, path);
+    // When a server's answer is lost, it is asked again and says that there is
+    // nothing to rename any more.
+    if (error && !sys::fs::status(path, there) &&
+        sys::fs::equivalent(written, there))
+      error.clear();
+  }
+  if (error)
+    ::unlink(temporary.c_str());
+  return error;
 }
 
 Status nibble::writeFile(const std::string &path,
                          ArrayRef<std::string_view> parts) {
-  int file = -1;
-  SmallString<128> temporary;
+  // A link stays, and leads to what is written.
+  SmallString<128> target(path);
+  if (sys::fs::is_symlink_file(path) && sys::fs::real_path(path, target))
+    target = path;
   std::error_code error =
-      sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%", file, temporary);
-  if (!error) {
-    error = writeThrough(file, parts);
-    if (::close(file) && !error)
-      error = errnoAsErrorCode();
-    if (!error)
-      error = sys::fs::rename(temporary, path);
-    if (error)
-      ::unlink(temporary.c_str());
-  }
+      isSpecial(path) ? writeInto(path, parts) : replaceFile(target, parts);
   if (error)
     return Status(ErrorCode::IoError,
                   "cannot write '" + path + "': " + error.message());
@@ -98,6 +139,9 @@ Result<NewFolder> NewFolder::create(const std::string &path) {
   if (!parent.empty())
     error = sys::fs::create_directories(parent);
   SmallString<128> temporary;
+  // createUniqueDirectory() takes a relative path for one in /tmp.
+  if (!error)
+    error = sys::fs::make_absolute(own);
   if (!error)
     error = sys::fs::createUniqueDirectory(own + ".tmp", temporary);
   if (error)

@@ -24,7 +24,8 @@
 namespace nibble {
 
 /// Writes `parts`, one behind the other, to file `path`: all or nothing, with
-/// the bytes on the disk before the name appears. Changes nothing of the
+/// the bytes on the disk before the name appears. Links are followed, and a
+/// device or a pipe is written to as it is. Changes nothing of the
 /// process, such as its signal handlers, so that a writer that dies leaves
 /// `path`.tmp-... behind.
 Status writeFile(const std::string &path,

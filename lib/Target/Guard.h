@@ -23,7 +23,8 @@
 namespace nibble {
 
 /// Runs `work` on a new thread and waits for it. Returns what `work` returns,
-/// or an Internal error with LLVM's message if LLVM gave up.
+/// an Internal error with LLVM's message if LLVM gave up, or OutOfMemory if no
+/// thread can be started.
 Status runGuarded(llvm::function_ref<Status()> work);
 
 } // namespace nibble

@@ -31,3 +31,5 @@ if shutil.which("ptxas"):
     config.available_features.add("ptxas")
 else:
     lit_config.note("ptxas is not on PATH: PTX is checked as text, not assembled")
+if shutil.which("ptxas") and shutil.which("nvdisasm"):
+    config.available_features.add("nvdisasm")

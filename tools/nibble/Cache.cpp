@@ -80,10 +80,23 @@ static Status printPath(DiskCache &cache) {
 
 static Status verifyEntries(DiskCache &cache) {
   size_t whole = 0, changed = 0;
-  for (const DiskCache::File &file : cache.list())
-    if (file.kind == DiskCache::File::Entry)
-      ++(cache.find(file.key) ? whole : changed);
+  Status unread;
+  for (const DiskCache::File &file : cache.list()) {
+    if (file.kind != DiskCache::File::Entry)
+      continue;
+    Status status = cache.peek(file.key).status();
+    if (status.ok()) {
+      ++whole;
+    } else if (status.code() == ErrorCode::InvalidFile) {
+      ++changed;
+      cache.setAside(file.key, status.message());
+    } else if (status.code() != ErrorCode::NotFound) { // removed meanwhile
+      unread = status;
+    }
+  }
   outs() << whole << " entries are whole, " << changed << " are not\n";
+  if (!unread.ok())
+    return unread;
   if (changed)
     return Status(ErrorCode::InvalidFile,
                   "changed entries were set aside as *.bad");

@@ -11,6 +11,7 @@
 #include "Commands.h"
 #include "CompileModel.h"
 #include "Layers.h"
+#include "Ptxas.h"
 #include "Support/Files.h"
 #include "nibble/Compiler.h"
 #include "llvm/ADT/StringExtras.h"
@@ -52,7 +53,8 @@ static cl::opt<std::string> stage(
     "emit", cl::sub(tool::compileCommand), cl::cat(tool::category),
     cl::value_desc("stage"),
     cl::desc("parse, specialise, schedule, lower, llvm, optimise, ptx (on "
-             "the host: asm); default: the last"));
+             "the host: asm); default: the last. Where there are ptxas and "
+             "nvdisasm also sass, a GPU's machine code"));
 static cl::opt<std::string> printAfter(
     "print-after", cl::sub(tool::compileCommand), cl::cat(tool::category),
     cl::value_desc("pass"),
@@ -87,8 +89,15 @@ static cl::opt<std::string>
 static cl::opt<std::string>
     ptxas("ptxas", cl::sub(tool::compileCommand), cl::cat(tool::category),
           cl::value_desc("path"),
-          cl::desc("With --model: the ptxas that makes cubins; default: the "
-                   "one on PATH, if any; none: leave cubins to the driver"));
+          cl::desc("With --model or --emit=sass: the ptxas that makes cubins; "
+                   "default: the one on PATH, if any; none, with --model: "
+                   "leave cubins to the driver"));
+static cl::list<std::string>
+    tuning("tuning", cl::sub(tool::compileCommand), cl::cat(tool::category),
+           cl::value_desc("file"),
+           cl::desc("With --model: what nibble tune -o wrote; the results for "
+                    "the layers go into the file, with the kernels that they "
+                    "choose. May be given again"));
 
 /// `given` and, for names that it does not mention, words of `defaults`.
 static std::string withDefaults(StringRef given, StringRef defaults) {
@@ -105,13 +114,44 @@ static std::string withDefaults(StringRef given, StringRef defaults) {
   return join(words, " ");
 }
 
+/// The machine code of a GPU.
+static Result<std::string> emitSass(const CompileRequest &request) {
+  Result<CompiledKernel> kernel = compile(request);
+  if (!kernel.ok())
+    return kernel.status();
+  if (kernel->target == "host")
+    return Status(ErrorCode::InvalidArgument,
+                  "sass is a GPU's, and the target is host");
+  Result<std::optional<tool::Ptxas>> found = tool::Ptxas::find(ptxas);
+  if (!found.ok())
+    return found.status();
+  if (!*found)
+    return Status(ErrorCode::NotFound, "sass needs a ptxas on PATH");
+  Result<tool::Ptxas::Assembled> made =
+      (*found)->assemble(kernel->code, kernel->target);
+  if (!made.ok())
+    return made.status();
+  Result<std::optional<std::string>> text = tool::disassemble(made->cubin);
+  if (!text.ok())
+    return text.status();
+  if (!*text)
+    return Status(ErrorCode::NotFound, "sass needs an nvdisasm on PATH");
+  return std::move(**text);
+}
+
 Status tool::runCompile() {
   if (!modelFolder.empty()) {
     if (output == "-")
       return Status(ErrorCode::InvalidArgument,
                     "--model needs -o, the file to write");
-    return compileModel(
-        {modelFolder, formatName, layerName, target, types, ptxas, output});
+    return compileModel({modelFolder,
+                         formatName,
+                         layerName,
+                         target,
+                         types,
+                         ptxas,
+                         {tuning.begin(), tuning.end()},
+                         output});
   }
   CompileRequest request;
   request.target = target;
@@ -150,9 +190,10 @@ Status tool::runCompile() {
     }
     errs() << format("%-12s %8.2f ms\n", "all", total);
   }
-  Result<std::string> text = printAfter.empty()
-                                 ? emit(request, stage)
-                                 : emitAfter(request, printAfter);
+  Result<std::string> text = !printAfter.empty()
+                                 ? emitAfter(request, printAfter)
+                             : stage == "sass" ? emitSass(request)
+                                               : emit(request, stage);
   if (!text.ok())
     return text.status();
   return writeOutput(output, *text);

@@ -26,9 +26,32 @@ using namespace nibble;
 using namespace nibble::tool;
 using namespace llvm;
 
+/// The results in all files of `job`.
+static Result<std::vector<FiledTimes>> readTuning(const ModelJob &job) {
+  std::vector<FiledTimes> all;
+  for (const std::string &path : job.tuning) {
+    Result<std::vector<FiledTimes>> some = readTimesFile(path);
+    if (!some.ok())
+      return some.status();
+    append_range(all, *some);
+  }
+  return all;
+}
+
+namespace {
+/// What goes into the file.
+struct Contents {
+  std::map<std::string, CompileRequest> requests;
+  /// Results of tuning.
+  std::map<std::string, CacheEntry> results;
+};
+} // namespace
+
 /// What the layers of `job` ask for.
-static Result<std::map<std::string, CompileRequest>>
-requestsOf(const ModelJob &job) {
+static Result<Contents> contentsOf(const ModelJob &job) {
+  Result<std::vector<FiledTimes>> tuning = readTuning(job);
+  if (!tuning.ok())
+    return tuning.status();
   Result<model::Checkpoint> checkpoint =
       model::Checkpoint::open(job.folder, job.format);
   if (!checkpoint.ok())
@@ -36,7 +59,7 @@ requestsOf(const ModelJob &job) {
   Result<std::vector<std::string>> names = chooseLayers(*checkpoint, job.layer);
   if (!names.ok())
     return names.status().withContext(job.folder);
-  std::map<std::string, CompileRequest> all;
+  Contents all;
   Progress progress;
   for (const std::string &name : *names) {
     progress.show("reading " + name);
@@ -48,13 +71,24 @@ requestsOf(const ModelJob &job) {
       if (!type.ok())
         return type.status();
       for (StringRef target : split(job.targets, ",")) {
-        auto requests = allRequests(*layer, *type, target.str());
+        std::vector<FiledTimes> results =
+            resultsFor(*layer, *type, target.str(), *tuning);
+        auto requests = allRequests(*layer, *type, target.str(), results);
         if (!requests.ok())
           return requests.status().withContext(name);
-        all.merge(*requests);
+        all.requests.merge(*requests);
+        for (const FiledTimes &each : results)
+          all.results.emplace(each.key.problem,
+                              timesEntry(each.key, each.times));
       }
     }
   }
+  if (!job.tuning.empty() && all.results.empty())
+    return Status(ErrorCode::InvalidArgument,
+                  "'" + job.tuning.front() +
+                      "' has no results for layers of '" + job.folder +
+                      "' with x of " + job.types + " on GPUs of " +
+                      job.targets);
   return all;
 }
 
@@ -101,12 +135,13 @@ Status tool::compileModel(const ModelJob &job) {
       return found.status();
     ptxas = std::move(*found);
   }
-  Result<std::map<std::string, CompileRequest>> requests = requestsOf(job);
-  if (!requests.ok())
-    return requests.status();
-  std::vector<std::pair<std::string, CompileRequest>> list(requests->begin(),
-                                                           requests->end());
+  Result<Contents> contents = contentsOf(job);
+  if (!contents.ok())
+    return contents.status();
+  std::vector<std::pair<std::string, CompileRequest>> list(
+      contents->requests.begin(), contents->requests.end());
   Made made;
+  made.entries = contents->results;
   {
     Progress progress;
     ThreadPool::shared().run(
@@ -133,6 +168,8 @@ Status tool::compileModel(const ModelJob &job) {
                   "cannot read '" + job.output + "': " + error.message());
   outs() << job.output << ": " << made.kernels << " kernels for "
          << job.targets;
+  if (!contents->results.empty())
+    outs() << ", tuning of " << contents->results.size() << " kinds of calls";
   if (made.cubins)
     outs() << ", " << made.cubins << " cubins by " << ptxas->name;
   outs() << ", " << bytes << " bytes\n";

@@ -10,6 +10,7 @@
 
 #include "nibble/Status.h"
 #include <string>
+#include <vector>
 
 namespace nibble::tool {
 
@@ -23,6 +24,9 @@ struct ModelJob {
   std::string targets, types;
   /// A ptxas; empty takes the one on PATH, if any, and `none` takes none.
   std::string ptxas;
+  /// Files of results of tuning, to be put in with the kernels that they
+  /// choose.
+  std::vector<std::string> tuning;
   /// The file to write.
   std::string output;
 };

@@ -12,6 +12,7 @@
 #include "API/Floor.h"
 #include "API/KernelChoice.h"
 #include "API/PackedChoice.h"
+#include "API/TunedTable.h"
 #include "Commands.h"
 #include "Layers.h"
 #include "Layout/PackedProgram.h"
@@ -22,6 +23,7 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
+#include <limits>
 
 using namespace nibble;
 using namespace nibble::tool;
@@ -66,6 +68,11 @@ static cl::opt<std::string>
     schedule("schedule", cl::sub(explainCommand), cl::cat(category),
              cl::init("auto"), cl::value_desc("name"),
              cl::desc("auto, host, simt, mma or mma_packed"));
+static cl::opt<std::string>
+    tuning("tuning", cl::sub(explainCommand), cl::cat(category),
+           cl::value_desc("file"),
+           cl::desc("What nibble tune -o wrote: explain what calls run with "
+                    "these results"));
 
 /// What one call is about.
 namespace {
@@ -75,6 +82,8 @@ struct Call {
   int64_t rows;
   TargetSpec spec;
   int multiprocessors;
+  /// What tuning found for such calls, if anything.
+  std::optional<FiledTimes> tuned;
 };
 } // namespace
 
@@ -87,6 +96,8 @@ static Result<CompileRequest> requestOf(const Call &call) {
   Result<KernelConfig> overrides = parseOverrides(config);
   if (!overrides.ok())
     return overrides.status();
+  if (call.tuned)
+    overrides = bestConfig(call.tuned->times).value_or(*overrides);
   bool host = call.spec.isHost();
   CallKind kind = {call.type, bucketOf(call.rows, host),
                    !host && denseIsAligned(call.layer, call.type)};
@@ -99,27 +110,11 @@ static Result<CompileRequest> requestOf(const Call &call) {
   return request;
 }
 
-/// How often each kind of instruction stands in `ptx`, the most frequent first:
-/// by its name up to the first point, and of memory and matrix instructions up
-/// to the second.
-static std::string instructionMix(StringRef ptx) {
+/// How often each of `names` is there, the most frequent first.
+static std::string countNames(ArrayRef<StringRef> names) {
   MapVector<StringRef, int> counts;
-  for (StringRef line : split(ptx, "\n")) {
-    line = line.trim();
-    if (line.consume_front("@"))
-      line = line.split(' ').second.ltrim();
-    StringRef name = line.take_while(
-        [](char c) { return isAlnum(c) || c == '.' || c == '_' || c == ':'; });
-    if (name.empty() || !isLower(name[0]))
-      continue;
-    auto [first, rest] = name.split('.');
-    bool whole = is_contained({"ld", "st", "cp", "mma", "wgmma", "ldmatrix",
-                               "mbarrier", "red", "atom"},
-                              first);
-    if (whole)
-      first = name.take_front(first.size() + 1 + rest.split('.').first.size());
-    ++counts[first];
-  }
+  for (StringRef name : names)
+    ++counts[name];
   auto list = counts.takeVector();
   llvm::sort(list, [](auto &a, auto &b) {
     return std::pair(-a.second, a.first) < std::pair(-b.second, b.first);
@@ -129,6 +124,47 @@ static std::string instructionMix(StringRef ptx) {
     text +=
         (text.empty() ? "" : ", ") + std::to_string(count) + " " + name.str();
   return text;
+}
+
+/// The instruction of `line` without the predicate before it.
+static StringRef withoutPredicate(StringRef line) {
+  return line.starts_with("@") ? line.split(' ').second.ltrim() : line;
+}
+
+/// How often each kind of instruction stands in `ptx`: by its name up to the
+/// first point, and of memory and matrix instructions up to the second.
+static std::string instructionMix(StringRef ptx) {
+  SmallVector<StringRef> names;
+  for (StringRef line : split(ptx, "\n")) {
+    StringRef name = withoutPredicate(line.trim()).take_while([](char c) {
+      return isAlnum(c) || c == '.' || c == '_' || c == ':';
+    });
+    if (name.empty() || !isLower(name[0]))
+      continue;
+    auto [first, rest] = name.split('.');
+    bool whole = is_contained({"ld", "st", "cp", "mma", "wgmma", "ldmatrix",
+                               "mbarrier", "red", "atom"},
+                              first);
+    if (whole)
+      first = name.take_front(first.size() + 1 + rest.split('.').first.size());
+    names.push_back(first);
+  }
+  return countNames(names);
+}
+
+/// The same of nvdisasm's text, whose lines begin with an address as a comment.
+static std::string machineCodeMix(StringRef sass) {
+  SmallVector<StringRef> names;
+  for (StringRef line : split(sass, "\n")) {
+    line = line.trim();
+    if (!line.consume_front("/*"))
+      continue;
+    line = withoutPredicate(line.split("*/").second.ltrim());
+    StringRef name = line.take_while(isAlnum);
+    if (!name.empty())
+      names.push_back(name);
+  }
+  return countNames(names);
 }
 
 /// Registers, and how many programs a multiprocessor holds at a time. Sizes of
@@ -149,10 +185,16 @@ static Status explainResources(const Call &call, const CompiledKernel &kernel,
     say("registers", Twine(registers) + " a thread, " +
                          Twine(made->spilledBytes) + " bytes spilled (" +
                          (*ptxas)->name + ")");
+    Result<std::optional<std::string>> text = disassemble(made->cubin);
+    if (!text.ok())
+      return text.status();
+    if (*text)
+      say("machine code", machineCodeMix(**text));
   } else {
     say("registers", "not known without ptxas");
   }
   bool small = is_contained({"sm_86", "sm_89", "sm_120a"}, kernel.target);
+  int64_t blockLimit = kernel.target == "sm_86" ? 16 : small ? 24 : 32;
   int64_t threadLimit = (small ? 1536 : 2048) / kernel.threads;
   // Each block takes 1 KiB beyond its own.
   int64_t sharedLimit =
@@ -161,10 +203,12 @@ static Status explainResources(const Call &call, const CompiledKernel &kernel,
   int64_t warpRegisters = (registers * 32 + 255) / 256 * 256;
   int64_t registerLimit =
       registers ? 65536 / warpRegisters / (kernel.threads / 32) : threadLimit;
-  int64_t resident = std::min({threadLimit, sharedLimit, registerLimit});
+  int64_t resident =
+      std::min({threadLimit, sharedLimit, registerLimit, blockLimit});
   StringRef bound = resident == sharedLimit     ? "shared memory"
                     : resident == registerLimit ? "registers"
-                                                : "threads";
+                    : resident == threadLimit   ? "threads"
+                                                : "their number";
   double waves = static_cast<double>(programs) /
                  static_cast<double>(std::max<int64_t>(resident, 1) *
                                      call.multiprocessors);
@@ -185,6 +229,20 @@ static void explainFloors(double bytes, double operations) {
                     " us to multiply, by an H100's rates");
 }
 
+/// Why a call runs what it runs.
+static std::string reason(const Call &call) {
+  if (!config.empty() || schedule != "auto")
+    return "as the options say";
+  if (!call.tuned)
+    return "not tuned: nibble's choice for the layer's size and the rows";
+  const MeasuredTimes &times = call.tuned->times;
+  double best = std::numeric_limits<double>::infinity();
+  for (const auto &[words, time] : times)
+    best = std::min(best, time.median);
+  return "the fastest of " + std::to_string(times.size()) + " measured, " +
+         fixed(best, 2) + " us: " + call.tuned->key.name;
+}
+
 /// What tuning would try, in its order, and what cannot run.
 static void explainAlternatives(const Call &call) {
   // The kernel is for all rows of the bucket.
@@ -196,8 +254,13 @@ static void explainAlternatives(const Call &call) {
   for (auto [i, each] : enumerate(ranked)) {
     std::string words = overrideWords(each);
     bool own = each.params.empty(); // nothing but nibble's choice
+    std::string time;
+    if (call.tuned)
+      if (auto found = call.tuned->times.find(words);
+          found != call.tuned->times.end())
+        time = ": " + fixed(found->second.median, 2) + " us";
     say(i == 0 ? "ranked" : "",
-        Twine(i + 1) + ". " + (own ? "nibble's own choice" : words));
+        Twine(i + 1) + ". " + (own ? "nibble's own choice" : words) + time);
   }
   bool first = true;
   for (const PackedChoice &each : packedChoices(call.layer, rows, device))
@@ -243,8 +306,8 @@ static Status explain(const Call &call) {
                     (kernel->mmaRefused.empty()
                          ? ""
                          : "; mma refuses it: " + kernel->mmaRefused));
-  say("configuration",
-      kernel->config + (config.empty() ? "" : " (as --config says)"));
+  say("configuration", kernel->config);
+  say("chosen", reason(call));
   if (call.spec.isHost()) {
     say("programs", Twine(*programs));
     return Status();
@@ -279,6 +342,13 @@ Status tool::runExplain() {
   Result<model::Layer> layer = checkpoint->load(layerName);
   if (!layer.ok())
     return layer.status();
+  std::vector<FiledTimes> results;
+  if (!tuning.empty()) {
+    Result<std::vector<FiledTimes>> read = readTimesFile(tuning);
+    if (!read.ok())
+      return read.status();
+    results = resultsFor(*layer, *type, target, *read);
+  }
   say("layer", layerName + ": K = " + Twine(layer->inFeatures) +
                    ", N = " + Twine(layer->outFeatures) + ", " +
                    Twine(layer->bits) + " bits, " + Twine(layer->groups) +
@@ -286,9 +356,18 @@ Status tool::runExplain() {
                    (layer->bias.empty() ? "" : ", bias"));
   for (int64_t rows : *counts) {
     outs() << "\n";
-    Status status = explain(
-        {*layer, *type, rows, *spec,
-         multiprocessors ? multiprocessors : usualMultiprocessors(target)});
+    Call call = {*layer,
+                 *type,
+                 rows,
+                 *spec,
+                 multiprocessors ? multiprocessors
+                                 : usualMultiprocessors(target),
+                 std::nullopt};
+    for (FiledTimes &each : results)
+      if (config.empty() && schedule == "auto" &&
+          each.key.call == tuningCall(*layer, "auto", *type, rows))
+        call.tuned = each;
+    Status status = explain(call);
     if (!status.ok())
       return status;
   }

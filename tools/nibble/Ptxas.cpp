@@ -112,3 +112,20 @@ Result<Ptxas::Assembled> Ptxas::assemble(const std::string &ptx,
                    numberBefore(*said, "bytes spill stores") +
                        numberBefore(*said, "bytes spill loads")};
 }
+
+Result<std::optional<std::string>> tool::disassemble(const std::string &cubin) {
+  ErrorOr<std::string> program = sys::findProgramByName("nvdisasm");
+  if (!program)
+    return std::optional<std::string>();
+  Scratch file("cubin");
+  if (file.error)
+    return Status(ErrorCode::IoError,
+                  "cannot make a temporary file: " + file.error.message());
+  if (Status status = writeFile(file.str(), {cubin}); !status.ok())
+    return status;
+  Result<std::string> text =
+      outputOf(*program, {*program, "-c", file.path.str()});
+  if (!text.ok())
+    return text.status();
+  return std::optional(std::move(*text));
+}

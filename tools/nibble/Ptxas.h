@@ -37,6 +37,10 @@ struct Ptxas {
                              const std::string &target) const;
 };
 
+/// The text of a cubin's machine code (SASS) by the nvdisasm on PATH, nothing
+/// if there is none there.
+Result<std::optional<std::string>> disassemble(const std::string &cubin);
+
 } // namespace nibble::tool
 
 #endif // NIBBLE_TOOLS_PTXAS_H

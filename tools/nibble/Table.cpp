@@ -16,12 +16,23 @@
 using namespace nibble::tool;
 using namespace llvm;
 
+std::string nibble::tool::printable(StringRef text) {
+  std::string result;
+  raw_string_ostream out(result);
+  for (char c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out << "\\x" << format_hex_no_prefix(static_cast<uint8_t>(c), 2);
+    else
+      out << c;
+  return result;
+}
+
 std::string Table::text() const {
   std::vector<size_t> widths;
   for (size_t i = 0; i < columns.size(); ++i) {
     size_t width = columns[i].heading.size();
     for (const std::vector<Cell> &row : rows)
-      width = std::max(width, row[i].text.size());
+      width = std::max(width, printable(row[i].text).size());
     widths.push_back(width);
   }
   std::string result;
@@ -39,7 +50,7 @@ std::string Table::text() const {
   };
   line([&](size_t i) { return columns[i].heading; });
   for (const std::vector<Cell> &row : rows)
-    line([&](size_t i) { return row[i].text; });
+    line([&](size_t i) { return printable(row[i].text); });
   return result;
 }
 
@@ -65,7 +76,7 @@ Progress::~Progress() {
 void Progress::show(const std::string &line) {
   if (!sys::Process::StandardErrIsDisplayed())
     return;
-  errs() << "\r\x1b[K" << line;
+  errs() << "\r\x1b[K" << printable(line);
   shown = true;
 }
 

@@ -16,6 +16,10 @@
 
 namespace nibble::tool {
 
+/// `text` with control characters, such as those that a terminal acts on, as
+/// `\\xNN`: names come from files that anyone may have written.
+std::string printable(llvm::StringRef text);
+
 /// One value: for the table as `text`, for JSON as `value`.
 struct Cell {
   std::string text;

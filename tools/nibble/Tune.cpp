@@ -59,7 +59,8 @@ static cl::list<std::string> configs(
         "may be given again. All of them are measured, and shown"));
 static cl::opt<std::string>
     output("o", cl::sub(tuneCommand), cl::cat(category), cl::value_desc("file"),
-           cl::desc("Write what was found to a file for NIBBLE_KERNELS"));
+           cl::desc("Write what was found to a file for NIBBLE_KERNELS, "
+                    "or for nibble compile --tuning"));
 static cl::opt<bool> asJson("json", cl::sub(tuneCommand), cl::cat(category),
                             cl::desc("Print JSON instead of a table"));
 

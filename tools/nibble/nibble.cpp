@@ -10,6 +10,9 @@
 #include "Commands.h"
 #include "Support/Files.h"
 #include "Support/OutOfMemory.h"
+#include "Table.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -59,9 +62,21 @@ int main(int argc, char **argv) {
     if (!command.options)
       continue;
     Status status = catchOutOfMemory(command.run);
+    outs().flush();
+    if (outs().has_error()) {
+      if (status.ok())
+        status =
+            Status(ErrorCode::IoError, "cannot write to standard output: " +
+                                           outs().error().message());
+      outs().clear_error(); // LLVM ends the process for one that is left
+    }
     if (status.ok())
       return 0;
-    errs() << "nibble: " << status.message() << "\n";
+    errs() << "nibble: ";
+    interleave(
+        split(status.message(), '\n'), errs(),
+        [](StringRef line) { errs() << tool::printable(line); }, "\n");
+    errs() << "\n";
     return 1;
   }
   errs() << "nibble: no command given; nibble --help lists them\n";

@@ -6,6 +6,21 @@ nibble.kernel @k params [A] sizes [A] grid [A by 8] () {
 }
 
 // -----
+// expected-error @below {{is named ''; a name has letters, digits and underscores, and begins with no digit}}
+nibble.kernel @"" params [] sizes [N] grid [N by 8] () {
+}
+
+// -----
+// expected-error @below {{is named 'a/b'; a name}}
+nibble.kernel @"a/b" params [] sizes [N] grid [N by 8] () {
+}
+
+// -----
+// expected-error @below {{is named '8k'; a name}}
+nibble.kernel @"8k" params [] sizes [N] grid [N by 8] () {
+}
+
+// -----
 // expected-error @below {{'A' is a multiple of 'B', but 'B' is not a parameter declared before it}}
 nibble.kernel @k params [A multiple_of B, B] sizes [N] grid [N by A] () {
 }

@@ -6,7 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/AheadOfTime.h"
+#include "../TestFolder.h"
 #include "API/KernelChoice.h"
+#include "API/TunedTable.h"
+#include "Jit/KernelFile.h"
+#include "Jit/KernelRecord.h"
+#include "Model/PackedWeights.h"
+#include "Support/Digest.h"
 #include "Target/TargetSpec.h"
 #include "TestLayer.h"
 #include <gtest/gtest.h>
@@ -55,6 +61,70 @@ TEST(AheadOfTime, HasWhatCallsOnAGpuAskFor) {
               << rows << " rows: " << request.config;
         }
       }
+  }
+}
+
+/// What tuning chose is compiled, too, for all calls that share it, and results
+/// for others are left out.
+TEST(AheadOfTime, HasWhatTunedCallsAskFor) {
+  std::mt19937 random(std::random_device{}());
+  driver::DeviceProperties device;
+  device.multiprocessors = 132;
+  device.maxSharedBytesPerBlock =
+      static_cast<size_t>(TargetSpec::parse("sm_90a")->sharedBytes);
+  TestFolder folder;
+  for (const model::Layer &layer : someLayers()) {
+    int64_t rows = 1 + static_cast<int64_t>(random() >> random() % 31);
+    std::vector<KernelConfig> configs =
+        tuningConfigs(layer, rows, model::packedGroupRows(layer) != 0, device);
+    const KernelConfig &best = configs[random() % configs.size()];
+    MeasuredTimes times;
+    for (const KernelConfig &config : configs) {
+      double time = config == best ? 1 : 2 + static_cast<double>(random() % 9);
+      times[overrideWords(config)] = {time, time, time};
+    }
+    std::string call = tuningCall(layer, "auto", DType::F16, rows);
+    std::map<std::string, CacheEntry> entries;
+    for (auto [about, target] : {std::pair(call, "sm_90a"),
+                                 {call, "sm_80"},
+                                 {"of others", "sm_90a"}}) {
+      TuningKey key = {"H100 " + about, digestOf({about, target}), about,
+                       target};
+      entries.emplace(key.problem, timesEntry(key, times));
+    }
+    CompiledKernel kernel;
+    entries.emplace(digestOf({"kernel"}), toEntry(kernel));
+    std::string path = folder / "tuned.nbl";
+    ASSERT_TRUE(writeKernelFile(path, entries).ok());
+    Result<std::vector<FiledTimes>> read = readTimesFile(path);
+    ASSERT_TRUE(read.ok()) << read.status().message();
+    EXPECT_EQ(read->size(), 3u);
+
+    std::vector<FiledTimes> found =
+        resultsFor(layer, DType::F16, "sm_90a", *read);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].key.problem, digestOf({call, "sm_90a"}));
+    EXPECT_EQ(found[0].key.name, "H100 " + call);
+    EXPECT_EQ(found[0].times.size(), times.size());
+    EXPECT_TRUE(resultsFor(layer, DType::BF16, "sm_90a", *read).empty());
+    auto untuned = allRequests(layer, DType::F16, "sm_90a"),
+         tuned = allRequests(layer, DType::F16, "sm_90a", *read);
+    ASSERT_TRUE(untuned.ok() && tuned.ok());
+    for (const auto &[key, request] : *untuned)
+      EXPECT_TRUE(tuned->count(key));
+    size_t calls = 0;
+    for (int bucket = 0; bucket < bucketCount; ++bucket) {
+      if (tuningGroup(firstRows(bucket)) != tuningGroup(rows))
+        continue;
+      for (bool aligned : {false, true}) {
+        ++calls;
+        CompileRequest request = gpuRequest(
+            layer, {DType::F16, bucket, aligned}, "sm_90a", device, best);
+        EXPECT_TRUE(tuned->count(*requestKey(request))) << request.config;
+      }
+    }
+    EXPECT_GE(calls, 2u);
+    EXPECT_LE(tuned->size(), untuned->size() + calls);
   }
 }
 

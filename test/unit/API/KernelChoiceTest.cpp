@@ -7,6 +7,8 @@
 
 #include "API/KernelChoice.h"
 #include "TestLayer.h"
+#include "llvm/ADT/STLExtras.h"
+#include <cmath>
 #include <gtest/gtest.h>
 
 using namespace nibble;
@@ -130,6 +132,45 @@ TEST(KernelChoice, WordsOfThePackedOrderNeedIt) {
   }
   EXPECT_TRUE(
       parseOverrides("packed=1 stages=4 prefetch=2 overlap=1 BLOCK_N=64").ok());
+}
+
+/// server/lorax_server/layers/gptq/quant_linear.py: the list, and how
+/// custom_autotune.py cuts it down.
+TEST(KernelChoice, LoraxsAreItsEightCutToTheLayer) {
+  using Blocks = std::tuple<int64_t, int64_t, int64_t, int>;
+  const std::vector<Blocks> eight = {
+      {64, 256, 32, 4}, {128, 128, 32, 4}, {64, 128, 32, 4}, {128, 32, 32, 4},
+      {64, 64, 32, 4},  {64, 128, 32, 8},  {64, 64, 64, 8},  {32, 32, 128, 4}};
+  auto cut = [](int64_t block, int64_t extent) {
+    int64_t power = 16;
+    while (power < extent)
+      power *= 2;
+    return std::min(block, power);
+  };
+  for (auto [rows, K, N, count] :
+       {std::tuple(int64_t(4096), int64_t(4096), int64_t(4096), size_t(8)),
+        {1, 4096, 4096, 7}, // two differ in BLOCK_M alone
+        {17, 96, 48, 5},
+        {1, 32, 32, 2}}) {
+    std::vector<Blocks> expected, found;
+    for (auto [m, n, k, warps] : eight) {
+      Blocks blocks = {cut(m, rows), cut(n, N), cut(k, K), warps};
+      if (!llvm::is_contained(expected, blocks))
+        expected.push_back(blocks);
+    }
+    EXPECT_EQ(expected.size(), count);
+    for (KernelConfig &config : loraxConfigs(layerOf(4, 32, K, N), rows)) {
+      EXPECT_EQ(config.params["GROUP_M"], 8);
+      found.push_back({config.params["BLOCK_M"], config.params["BLOCK_N"],
+                       config.params["BLOCK_K"], config.warps});
+    }
+    EXPECT_EQ(found, expected) << rows << " rows, " << K << " x " << N;
+  }
+  // Each number of rows is tuned for 2^int(log2 x + 0.5).
+  for (int64_t rows = 1; rows < 11585; ++rows) {
+    double power = std::log2(static_cast<double>(rows)) + 0.5;
+    ASSERT_EQ(tunedRows(rows), int64_t(1) << static_cast<int>(power)) << rows;
+  }
 }
 
 } // namespace

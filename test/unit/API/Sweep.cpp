@@ -38,6 +38,8 @@ void nibble::test::sweep(int bits, const driver::Device *device,
       {P, P, -1},
       {160, 512 + U * 3, 80},
       {U * 5, 256, 96, DType::F32},
+      {1024, U * 3, 256},
+      {2560, U * 2, 1024},
   };
   ForwardCheck checked(device, schedule);
   for (const Shape &shape : shapes)

@@ -20,6 +20,7 @@
 #include "nibble/JitKernel.h"
 #include "llvm/Support/FileSystem.h"
 #include <gtest/gtest.h>
+#include <set>
 
 using namespace nibble;
 using namespace nibble::test;
@@ -205,7 +206,7 @@ protected:
   /// A key that no other test or run has.
   TuningKey key(int number) {
     std::string name = folder.str().str() + " " + std::to_string(number);
-    return {name, digestOf({name})};
+    return {name, digestOf({name}), "call " + std::to_string(number), "sm_90a"};
   }
   static CallTime time(double median) {
     return {median, median - 1, median + 1};
@@ -213,6 +214,44 @@ protected:
 
   llvm::SmallString<128> folder;
 };
+
+/// Whatever a time depends on keeps times apart; the device, its driver and the
+/// build of nibble are added where there is a device.
+TEST(Tuning, CallsAreToldApart) {
+  std::set<std::string> calls;
+  size_t made = 0;
+  auto add = [&](const model::Layer &layer, DType type = DType::F16,
+                 int64_t rows = 1, const char *schedule = "auto") {
+    calls.insert(tuningCall(layer, schedule, type, rows));
+    EXPECT_EQ(calls.size(), ++made);
+  };
+  auto layerOf = [](int bits, int64_t groupSize, int64_t K, int64_t N) {
+    model::Layer layer = *model::emptyLayer(bits, groupSize, K, N, false);
+    EXPECT_TRUE(model::checkLayer(layer).ok());
+    return layer;
+  };
+  const model::Layer layer = layerOf(4, 128, 512, 256);
+  add(layer);
+  add(layerOf(8, 128, 512, 256));
+  add(layerOf(4, 64, 512, 256));
+  add(layerOf(4, 128, 256, 256));
+  add(layerOf(4, 128, 512, 512));
+  add(layer, DType::BF16);
+  add(layer, DType::F16, 2);
+  add(layer, DType::F16, 1, "mma");
+  model::Layer other = layer;
+  other.actOrder = true;
+  add(other);
+  other = layer;
+  other.bias.assign(256, 0);
+  add(other);
+  std::mt19937 random(std::random_device{}());
+  other =
+      randomLayer(random, 4, 128, 512, 256, Groups::None, false, DType::F32);
+  add(other);
+  EXPECT_EQ(tuningCall(layer, "auto", DType::F16, 1000),
+            tuningCall(layer, "auto", DType::F16, 1024));
+}
 
 TEST_F(Tuned, TheBestKnownIsChosen) {
   DiskCache cache(folder.str().str(), 1 << 20);

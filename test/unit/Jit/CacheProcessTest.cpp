@@ -197,6 +197,131 @@ TEST(CacheProcess, ChangedFilesAreMadeAnew) {
   }
 }
 
+/// The variables of a worker whose files have `faults`; see SystemFaults.cpp.
+std::vector<std::string> cacheWith(const TestFolder &folder,
+                                   const std::string &faults) {
+  std::vector<std::string> all = cacheIn(folder);
+  all.push_back("LD_PRELOAD=" NIBBLE_SYSTEM_FAULTS);
+  all.push_back("SYSTEM_FAULTS=" + faults);
+  return all;
+}
+
+TEST(CacheProcess, WithoutLocksEachMayCompile) {
+  for (const char *faults : {"no-locks", "no-locks-at-all"}) {
+    TestFolder folder;
+    std::vector<Worker> workers;
+    for (int i = 0; i < 8; ++i)
+      workers.emplace_back(folder / ("w" + std::to_string(i)),
+                           cacheWith(folder, faults));
+    for (Worker &worker : workers) {
+      EXPECT_TRUE(worker.wait()) << worker.errors();
+      EXPECT_EQ(worker.errors(), "");
+    }
+    EXPECT_EQ(DiskCache(folder / "cache", 1 << 30).list().size(),
+              size_t(kernelCount));
+    Worker last(folder / "w", cacheWith(folder, faults));
+    EXPECT_TRUE(last.wait()) << last.errors();
+    EXPECT_EQ(last.origins(), allCached);
+  }
+}
+
+TEST(CacheProcess, RenamesThatAreSaidToHaveFailed) {
+  TestFolder folder;
+  Worker done(folder / "w", cacheWith(folder, "lost-answer"));
+  EXPECT_TRUE(done.wait());
+  EXPECT_EQ(done.errors(), "");
+  Worker second(folder / "w", cacheIn(folder));
+  EXPECT_TRUE(second.wait());
+  EXPECT_EQ(second.origins(), allCached);
+
+  // And those that have.
+  TestFolder other;
+  Worker failed(other / "w", cacheWith(other, "no-rename"));
+  EXPECT_TRUE(failed.wait());
+  EXPECT_EQ(failed.origins(), allCompiled);
+  EXPECT_NE(failed.errors().find("not written any more"), std::string::npos)
+      << failed.errors();
+  EXPECT_TRUE(DiskCache(other / "cache", 1 << 30).list().empty());
+}
+
+TEST(CacheProcess, StaleFilesAreReadAgainOrMissed) {
+  TestFolder folder;
+  EXPECT_TRUE(Worker(folder / "w", cacheIn(folder)).wait());
+  for (auto [faults, expected] : {std::pair("stale-once", allCached),
+                                  {"stale", allCompiled},
+                                  {"none", allCached}}) {
+    Worker worker(folder / "w", cacheWith(folder, faults));
+    EXPECT_TRUE(worker.wait());
+    EXPECT_EQ(worker.errors(), "");
+    EXPECT_EQ(worker.origins(), expected) << faults;
+  }
+  // Nothing was set aside.
+  EXPECT_EQ(DiskCache(folder / "cache", 1 << 30).list().size(),
+            size_t(kernelCount));
+}
+
+TEST(CacheProcess, AnyFaultsOfNetworkFileSystems) {
+  for (int round = 0; round < rounds(3); ++round) {
+    TestFolder folder;
+    std::vector<Worker> workers;
+    for (int i = 0; i < 8; ++i)
+      workers.emplace_back(
+          folder / ("w" + std::to_string(i)),
+          cacheWith(folder, "no-locks,lost-answer,no-rename,stale,at-random"));
+    for (Worker &worker : workers)
+      EXPECT_TRUE(worker.wait()) << worker.errors();
+    DiskCache cache(folder / "cache", 1 << 30);
+    for (const DiskCache::File &file : cache.list()) {
+      EXPECT_EQ(file.kind, DiskCache::File::Entry) << file.path;
+      EXPECT_TRUE(cache.find(file.key)) << file.path;
+    }
+    Worker last(folder / "w", cacheIn(folder));
+    EXPECT_TRUE(last.wait()) << last.errors();
+    EXPECT_EQ(last.errors(), "");
+  }
+}
+
+TEST(CacheProcess, ErrorsThatComeLate) {
+  TestFolder folder;
+  Worker worker(folder / "w", cacheWith(folder, "late-error"));
+  EXPECT_TRUE(worker.wait());
+  EXPECT_EQ(worker.origins(), allCompiled);
+  std::string said = worker.errors();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  // Nothing got its name before it was known to be on the disk.
+  EXPECT_TRUE(DiskCache(folder / "cache", 1 << 30).list().empty());
+}
+
+TEST(CacheProcess, ReadOnlyDisksAreRead) {
+  TestFolder folder, empty;
+  ASSERT_TRUE(Worker(folder / "w", cacheIn(folder)).wait());
+  Worker reader(folder / "w", cacheWith(folder, "read-only"));
+  EXPECT_TRUE(reader.wait());
+  EXPECT_EQ(reader.origins(), allCached);
+  EXPECT_EQ(reader.errors(), "");
+
+  std::filesystem::create_directories(empty / "cache/v1");
+  Worker writer(empty / "w", cacheWith(empty, "read-only"));
+  EXPECT_TRUE(writer.wait());
+  EXPECT_EQ(writer.origins(), allCompiled);
+  std::string said = writer.errors();
+  EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+  EXPECT_NE(said.find("Read-only file system"), std::string::npos) << said;
+}
+
+TEST(CacheProcess, WithoutThreadsWhatIsThereRuns) {
+  TestFolder folder;
+  Worker empty(folder / "w", cacheWith(folder, "no-threads"));
+  EXPECT_FALSE(empty.wait());
+  EXPECT_NE(empty.errors().find("no thread can be started: "),
+            std::string::npos)
+      << empty.errors();
+  ASSERT_TRUE(Worker(folder / "w", cacheIn(folder)).wait());
+  Worker full(folder / "w", cacheWith(folder, "no-threads"));
+  EXPECT_TRUE(full.wait()) << full.errors();
+  EXPECT_EQ(full.origins(), allCached);
+}
+
 TEST(CacheProcess, FullDisksAndNoHome) {
   TestFolder folder;
   // A file may have fewer bytes than an entry has: the write is cut somewhere,

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Jit/DiskCache.h"
+#include "../CommaLocale.h"
 #include "../TestFolder.h"
 #include "Jit/KernelFile.h"
 #include "Jit/KernelStore.h"
@@ -135,6 +136,27 @@ TEST(DiskCache, SetsChangedEntriesAside) {
   EXPECT_TRUE(cache.find(a));
 }
 
+/// Nobody has memory for what a damaged file system makes of a file's size.
+TEST(DiskCache, HugeFilesAreNotRead) {
+  std::mt19937 random(std::random_device{}());
+  TestFolder folder;
+  DiskCache cache(folder.path(), 1 << 20);
+  auto [key, entry] = randomEntry(random);
+  cache.store(key, entry);
+  ASSERT_EQ(truncate(fileOf(cache, key).c_str(), off_t(1) << 40), 0);
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(cache.find(key));
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(cache.list()[0].kind, DiskCache::File::Bad);
+
+  std::string path = folder / "kernels.nbl";
+  ASSERT_TRUE(writeKernelFile(path, {{key, entry}}).ok());
+  std::string magic = readFile(path)->substr(0, 17);
+  overwrite(path, magic);
+  ASSERT_EQ(truncate(path.c_str(), off_t(1) << 40), 0);
+  EXPECT_EQ(KernelFile::open(path).status().code(), ErrorCode::InvalidFile);
+}
+
 TEST(DiskCache, FailuresAreSaidOnce) {
   std::mt19937 random(std::random_device{}());
   DiskCache cache("/proc/no/such/place", 1 << 20);
@@ -258,14 +280,15 @@ TEST(DiskCache, OneMakesAndOthersWait) {
 TEST(MeasuredTimes, NobodysAreLost) {
   std::mt19937 random(std::random_device{}());
   TestFolder folder;
-  std::string problem = digestOf({"problem"});
+  TuningKey key = {"test", digestOf({"problem"}), "call", "sm_90a"};
+  const std::string &problem = key.problem;
   constexpr int writers = 8, each = 12;
   std::vector<std::thread> threads;
   for (int w = 0; w < writers; ++w)
     threads.emplace_back([&, w] {
       DiskCache cache(folder.path(), 1 << 20); // as another process has one
       for (int i = 0; i < each; ++i)
-        addTimes(cache, problem, "test",
+        addTimes(cache, key,
                  {{"WRITER=" + std::to_string(w) + " I=" + std::to_string(i),
                    {1.5 * w + i, 1, 2}}});
     });
@@ -279,7 +302,7 @@ TEST(MeasuredTimes, NobodysAreLost) {
       EXPECT_EQ(times["WRITER=" + std::to_string(w) + " I=" + std::to_string(i)]
                     .median,
                 1.5 * w + i);
-  addTimes(cache, problem, "test", {{"WRITER=0 I=0", {7, 6, 8}}});
+  addTimes(cache, key, {{"WRITER=0 I=0", {7, 6, 8}}});
   times = findTimes(cache, problem);
   EXPECT_EQ(times.size(), size_t(writers * each));
   EXPECT_EQ(times["WRITER=0 I=0"].p90, 8);
@@ -291,11 +314,43 @@ TEST(MeasuredTimes, NobodysAreLost) {
   ASSERT_TRUE(loadKernels(path).ok());
   DiskCache there(folder / "there", 1 << 20);
   EXPECT_EQ(findTimes(there, problem).size(), size_t(writers * each));
-  addTimes(there, problem, "test", {{"WRITER=0 I=0", {9, 9, 9}}});
+  addTimes(there, key, {{"WRITER=0 I=0", {9, 9, 9}}});
   times = findTimes(there, problem);
   EXPECT_EQ(times.size(), size_t(writers * each));
   EXPECT_EQ(times["WRITER=0 I=0"].median, 9);
   EXPECT_EQ(times["WRITER=1 I=0"].median, 1.5);
+}
+
+/// Processes of any locale share a cache.
+TEST(MeasuredTimes, DoNotDependOnTheHostsLocale) {
+  TestFolder folder;
+  DiskCache cache(folder.path(), 1 << 20);
+  TuningKey key = {"test", digestOf({"locale"}), "call", "sm_90a"};
+  addTimes(cache, key, {{"A=1", {7.25, 6.5, 8}}});
+  {
+    CommaLocale german;
+    addTimes(cache, key, {{"B=1", {3.125, 3, 4.5}}});
+    EXPECT_EQ(findTimes(cache, key.problem)["A=1"].median, 7.25);
+  }
+  MeasuredTimes times = findTimes(cache, key.problem);
+  EXPECT_EQ(times.size(), 2u);
+  EXPECT_EQ(times["B=1"].median, 3.125);
+}
+
+/// What others measured may be there.
+TEST(MeasuredTimes, AnEntryThatCannotBeReadStays) {
+  TestFolder folder;
+  DiskCache cache(folder.path(), 1 << 20);
+  TuningKey key = {"test", digestOf({"unreadable"}), "call", "sm_90a"};
+  addTimes(cache, key, {{"A=1", {7, 6, 8}}});
+  std::string path = fileOf(cache, key.problem), aside = folder / "aside";
+  ASSERT_EQ(rename(path.c_str(), aside.c_str()), 0);
+  ASSERT_EQ(symlink(path.c_str(), path.c_str()), 0); // a loop
+  addTimes(cache, key, {{"B=1", {7, 6, 8}}});
+  EXPECT_TRUE(findTimes(cache, key.problem).empty());
+  ASSERT_EQ(rename(aside.c_str(), path.c_str()), 0);
+  addTimes(cache, key, {{"B=1", {7, 6, 8}}});
+  EXPECT_EQ(findTimes(cache, key.problem).size(), 2u);
 }
 
 TEST(KernelStore, CubinsAreMadeOncePerAssembler) {

@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Compiler/ContextPool.h"
+#include "Jit/KernelFile.h"
 #include "Support/Files.h"
 #include "nibble/JitKernel.h"
 #include <atomic>
@@ -84,6 +86,37 @@ TEST(Fork, ChildrenGoOnWhereOthersWereCompiling) {
     waitpid(child, &status, 0);
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
         << "round " << round << ", status " << status;
+  }
+  stop = true;
+  for (std::thread &thread : threads)
+    thread.join();
+}
+
+/// A lock that is held while another thread forks is held for ever there.
+TEST(Fork, ChildrenWaitForNoThreadThatTheyLack) {
+  auto use = [] {
+    EXPECT_FALSE(findInKernelFiles("none"));
+    giveContext(takeContext());
+  };
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 2; ++t)
+    threads.emplace_back([&] {
+      while (!stop)
+        use();
+    });
+  for (int round = 0; round < 60; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      use();
+      _exit(0);
+    }
+    ASSERT_GT(child, 0);
+    int status = 0;
+    waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFEXITED(status)) << "round " << round;
   }
   stop = true;
   for (std::thread &thread : threads)

@@ -10,6 +10,8 @@
 
 #include "Model/Convert.h"
 #include "../API/TestLayer.h"
+#include "../CommaLocale.h"
+#include "Model/Json.h"
 #include "Model/TensorWriter.h"
 #include "Support/Files.h"
 #include "TestTensors.h"
@@ -139,6 +141,24 @@ TEST(Convert, ReplacesTheSettingsOfConfigJson) {
   EXPECT_EQ(config->format, Format::Gptq);
   EXPECT_NE(readFile(out + "/config.json")->find("\"model_type\": \"x\""),
             std::string::npos);
+}
+
+TEST(Convert, NumbersDoNotDependOnTheHostsLocale) {
+  Source source;
+  fs::remove(source / "quantize_config.json");
+  source.write("config.json",
+               R"({"rms_norm_eps": 1.5e-05, "quantization_config": )" +
+                   source.settings + "}");
+  TestFolder parent;
+  std::string out = parent / "out";
+  {
+    CommaLocale german;
+    Status status = source.convert(out).status();
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+  auto config = readJsonFile(out + "/config.json");
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config->getNumber("rms_norm_eps"), 1.5e-05);
 }
 
 TEST(Convert, ErrorsLeaveNothing) {
