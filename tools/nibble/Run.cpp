@@ -57,6 +57,8 @@ static cl::opt<bool> asJson("json", cl::sub(runCommand), cl::cat(category),
 /// The largest relative error ||y - ref|| / ||ref|| that is taken for right:
 /// fp16's own rounding gives 2.8e-4, bf16's is 8 times as coarse.
 static constexpr double tolerance = 4e-4, bf16Tolerance = 3.2e-3;
+/// So few results are now and then further off by chance, up to twice.
+static constexpr int64_t fewResults = 2000;
 
 /// ||y - ref|| / ||ref|| over enough columns, evenly spread, to have looked at
 /// a quarter of a billion products.
@@ -183,7 +185,8 @@ Status tool::runRun() {
         double floorShare = floorOf(*layer, bytes) / time->median;
         // NaN is no success either.
         bool right =
-            *error <= (*type == DType::BF16 ? bf16Tolerance : tolerance);
+            *error <= (*type == DType::BF16 ? bf16Tolerance : tolerance) *
+                          (rows * N < fewResults ? 2 : 1);
         allRight &= right;
         std::string errorText;
         raw_string_ostream(errorText)
