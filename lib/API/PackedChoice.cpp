@@ -206,7 +206,7 @@ static std::optional<std::string> dividesInVain(const PackedProgram &program,
 /// Bytes of stages that are tried. More than keep the memory busy make reads
 /// slower; with wgmma, whose stages hold more x, up to all that one block, or
 /// each of two, can have.
-static constexpr int64_t mmaBytes[] = {40 << 10, 64 << 10},
+static constexpr int64_t mmaBytes[] = {48 << 10, 64 << 10},
                          wgmmaBytes[] = {64 << 10, 111 << 10, 222 << 10};
 
 /// All pipelines whose blocks are of `blockM` rows.

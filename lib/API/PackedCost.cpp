@@ -44,8 +44,8 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // Cycles of a multiprocessor at the clock it runs at.
   constexpr double cyclesPerMicrosecond = 1700;
   // Bytes a microsecond.
-  constexpr double memoryRate = 3.16e6, cacheRate = 11.6e6;
-  constexpr double n = 2.67;
+  constexpr double memoryRate = 3.16e6, cacheRate = 12e6;
+  constexpr double n = 3.23;
 
   double blocksOfRows = ceilDiv(rows, program.blockM);
   double blocks = blocksOfRows * ceilDiv(N, program.blockN) * splits;
@@ -67,23 +67,23 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // and a warp's way through one.
   double issue, tensor, latency, held;
   if (program.wgmma) {
-    issue = 2.0 * warpsN * (tiles * mmas * (decode + 4) + 48);
-    tensor = warpsN * tiles * mmas * blockM / 2 / 0.61;
-    latency = tiles * 2 * (57 + 2.9 * blockM);
-    held = 1.35 * warpsK;
+    issue = 2.1 * warpsN * (tiles * mmas * (decode + 4) + 27 + 0.9 * blockM);
+    tensor = warpsN * tiles * mmas * blockM / 2 / 0.86;
+    latency = tiles * 2 * (83 + 5.5 * blockM);
+    held = 1.24 * warpsK;
   } else {
-    issue = 1.58 / 4 * warpsN *
+    issue = 1.66 / 4 * warpsN *
             (tiles * (mmas * decode + blockM / 2) +
-             2.44 * tokens * (mmas * tiles + 4) + 0.29 * blockM);
-    tensor = 10.2 / 4 * warpsN * tiles * mmas * tokens;
-    latency = 187 + 24.5 * tiles * (1 + 1.89 * tokens);
+             2.2 * tokens * (mmas * tiles + 4) + 1.13 * blockM);
+    tensor = 10.6 / 4 * warpsN * tiles * mmas * tokens;
+    latency = 147 + 56 * tiles * (1 + 1.13 * tokens);
     held = 0;
   }
   double work = std::max(most * steps * std::max(issue, tensor),
                          waves * steps / warpsK * latency) /
                 cyclesPerMicrosecond;
   // Each free stage brings a step in so many microseconds.
-  constexpr double arrival = 0.5;
+  constexpr double arrival = 0.6;
   double stages = std::max(static_cast<double>(program.stages) - held, 0.5);
   double flight = most * steps * arrival / (std::min(most, atOnce) * stages);
 
@@ -96,6 +96,8 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   for (double part : {weights / memoryRate,
                       (blocksOfRows * weights + x) / cacheRate, work, flight})
     body += std::pow(part, n);
-  double cluster = splits > 1 ? 1.65 : 0;
-  return 2.5 + std::pow(body, 1 / n) + cluster;
+  // A wave begins and ends while less is read.
+  double more = 3.8 * std::max(blocks / (processors * atOnce) - 1, 0.0);
+  double cluster = splits > 1 ? 1.6 : 0;
+  return 2.6 + std::pow(body, 1 / n) + more + cluster;
 }

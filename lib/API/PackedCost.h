@@ -6,7 +6,7 @@
 // A model of the time of mma_packed with prefetch=0, to rank configurations by
 // where nothing was measured. A call takes about
 //
-//   start + (memory^n + cache^n + work^n + flight^n)^(1/n) + cluster
+//   start + (memory^n + cache^n + work^n + flight^n)^(1/n) + waves + cluster
 //
 //   memory   weights, by the rate of the device's memory
 //   cache    weights and each block's x, by the rate of L2
@@ -14,6 +14,7 @@
 //            blocks together issue (or its tensor cores multiply) and of one
 //            warp's way through its steps, once a wave of blocks
 //   flight   its steps, as fast as its stages can bring them
+//   waves    of blocks, beyond the first
 //   cluster  what it takes to read each other's sums
 //
 // with n between a sum (1) and the longest alone. Its numbers were fitted to an
