@@ -5,7 +5,7 @@
 
 report.py RESULT.json writes RESULT.md and RESULT.svg beside it. The roofs are
 given, because no measurement of a kernel shows them: a read rate in TB/s and
-a matrix rate in TFLOP/s, by default those measured on an H200 (docs/driver.md).
+a matrix rate in TFLOP/s, by default those measured on an H100.
 """
 
 import argparse
@@ -97,8 +97,8 @@ def plot(result, impls, read_rate, matrix_rate):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("result", type=pathlib.Path)
-    parser.add_argument("--read-rate", type=float, default=4.54, help="TB/s")
-    parser.add_argument("--matrix-rate", type=float, default=788, help="TFLOP/s")
+    parser.add_argument("--read-rate", type=float, default=3.2, help="TB/s")
+    parser.add_argument("--matrix-rate", type=float, default=681, help="TFLOP/s")
     options = parser.parse_args()
     result = json.loads(options.result.read_text())
     impls = list(dict.fromkeys(p["impl"] for p in result["points"]))
