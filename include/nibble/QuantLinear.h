@@ -101,8 +101,10 @@ struct QuantLinearOptions {
   /// prefetch, splits and overlap among the words.
   std::string config;
   /// auto, or the one schedule to take: host; simt, mma or mma_packed on a GPU.
-  /// auto holds weights on a GPU in both orders, the checkpoint's and the
-  /// packed one for up to 64 rows; with mma or simt there is no packed copy.
+  /// auto holds weights on a GPU in the orders that its calls read: on sm_90a
+  /// the packed one alone, unless x is gathered (act-order) or tuning tries
+  /// something else; elsewhere also the checkpoint's, for more than 64 rows.
+  /// With mma or simt there is no packed copy.
   std::string schedule = "auto";
   /// Captured calls do not tune: they run what is known. Tuning takes memory
   /// for x, y and up to 256 MiB or five times L2 of weights, at most half of

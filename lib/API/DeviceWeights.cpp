@@ -36,22 +36,35 @@ static Status copy(const driver::Device &device, const ArrayT &from,
 Result<DeviceWeights> DeviceWeights::upload(const model::Layer &layer,
                                             const driver::Device &device,
                                             const std::string &target,
-                                            bool pack) {
+                                            Orders orders) {
   DeviceWeights weights;
-  Status status = copy(device, layer.qweight, weights.qweight);
-  if (status.ok())
-    status = copy(device, layer.qzeros, weights.qzeros);
-  if (status.ok())
-    status = copy(device, layer.scaleBytes(), weights.scales);
-  if (status.ok())
-    status = copy(device, layer.gIdx, weights.gIdx);
-  if (status.ok())
-    status = copy(device, layer.bias, weights.bias);
-  if (status.ok() && pack && model::packedGroupRows(layer))
+  Status status = copy(device, layer.bias, weights.bias);
+  bool packs = orders != Orders::Checkpoint && model::packedGroupRows(layer);
+  if (status.ok() && (orders != Orders::Packed || !packs))
+    status = weights.bringCheckpointOrder(layer, device);
+  if (status.ok() && packs)
     status = weights.pack(layer, device, target);
   if (!status.ok())
     return status;
   return weights;
+}
+
+Status DeviceWeights::bringCheckpointOrder(const model::Layer &layer,
+                                           const driver::Device &device) {
+  std::lock_guard lock(*bringing);
+  if (qweight.address())
+    return Status();
+  DeviceBuffer codesThere;
+  Status status = copy(device, layer.qzeros, qzeros);
+  if (status.ok())
+    status = copy(device, layer.scaleBytes(), scales);
+  if (status.ok())
+    status = copy(device, layer.gIdx, gIdx);
+  if (status.ok())
+    status = copy(device, layer.qweight, codesThere);
+  if (status.ok())
+    qweight = std::move(codesThere); // all of it is there
+  return status;
 }
 
 CompileRequest nibble::packRequest(int bits, const std::string &target) {
@@ -70,16 +83,20 @@ Status DeviceWeights::pack(const model::Layer &layer,
   PackedOrder order(layer.bits);
   int64_t K = layer.inFeatures, N = layer.outFeatures;
   int64_t rows = order.packedRows(K), columns = order.packedColumns(N);
-  // Rows of act-order are sorted on the host, in the checkpoint's order.
-  DeviceBuffer sorted;
+  // In the checkpoint's order: as they are, or rows of act-order, which are
+  // sorted on the host.
+  DeviceBuffer unpacked;
   if (layer.actOrder) {
     Result<model::SortedLayer> made = model::sortRowsByGroup(layer);
     Status status = made.status();
     if (status.ok())
-      status = copy(device, made->layer.qweight, sorted);
+      status = copy(device, made->layer.qweight, unpacked);
     if (status.ok())
       status = copy(device, made->permutation, permutation);
     if (!status.ok())
+      return status;
+  } else if (!qweight.address()) {
+    if (Status status = copy(device, layer.qweight, unpacked); !status.ok())
       return status;
   }
   if (Status status =
@@ -112,20 +129,21 @@ Status DeviceWeights::pack(const model::Layer &layer,
   llvm::SmallVector<int64_t> values, words;
   for (const KernelSize &size : interface.sizes)
     values.push_back(sizes.at(size.name));
-  fillWords(
-      interface,
-      {matrix(layer.actOrder ? sorted : qweight, N), matrix(codes, columns)},
-      values, words);
+  fillWords(interface,
+            {matrix(unpacked.address() ? unpacked : qweight, N),
+             matrix(codes, columns)},
+            values, words);
   Status status = (*kernel)->launch(words, *programs, nullptr);
   return status.ok() ? driver::synchronize(device, nullptr) : status;
 }
 
 WeightAddresses DeviceWeights::addresses(bool packed) const {
-  const DeviceBuffer &rows =
-      packed && permutation.address() ? permutation : gIdx;
-  return {asPointer(packed ? codes : qweight), asPointer(qzeros),
-          asPointer(packed ? scalesAndZeros : scales), asPointer(rows),
-          asPointer(bias)};
+  // The packed order has zero points beside scales, and no g_idx.
+  if (packed)
+    return {asPointer(codes), nullptr, asPointer(scalesAndZeros),
+            asPointer(permutation), asPointer(bias)};
+  return {asPointer(qweight), asPointer(qzeros), asPointer(scales),
+          asPointer(gIdx), asPointer(bias)};
 }
 
 size_t DeviceWeights::bytesRead(bool packed) const {

@@ -32,12 +32,22 @@ CompileRequest packRequest(int bits, const std::string &target);
 /// Device memory with a layer's weights.
 class DeviceWeights {
 public:
-  /// Copies `layer` to `device`, which takes code for `target`, and packs its
-  /// weights there if they have a packed order and `pack`.
+  /// Which orders of the weights are on the device from the beginning.
+  enum class Orders { Checkpoint, Both, Packed };
+
+  /// Copies `layer` to `device`, which takes code for `target`. The packed
+  /// order is left out if the layer has none.
   static Result<DeviceWeights> upload(const model::Layer &layer,
                                       const driver::Device &device,
-                                      const std::string &target, bool pack);
+                                      const std::string &target, Orders orders);
 
+  /// Brings the checkpoint's order of `layer` to `device` if it is not there,
+  /// for a kernel that reads it. Any number of threads may ask.
+  Status bringCheckpointOrder(const model::Layer &layer,
+                              const driver::Device &device);
+
+  /// What a kernel reads; the checkpoint's order must be there if it is not
+  /// `packed`.
   WeightAddresses addresses(bool packed) const;
   /// True if the packed order is there.
   bool arePacked() const { return codes.address() != 0; }
@@ -55,6 +65,7 @@ private:
   Status pack(const model::Layer &layer, const driver::Device &device,
               const std::string &target);
 
+  std::unique_ptr<std::mutex> bringing = std::make_unique<std::mutex>();
   driver::DeviceBuffer qweight, qzeros, scales, gIdx, bias;
   driver::DeviceBuffer codes, scalesAndZeros, permutation;
 };

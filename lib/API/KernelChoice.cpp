@@ -16,6 +16,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/MathExtras.h"
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 using namespace nibble;
@@ -340,25 +341,53 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
   return requestFor(config, target);
 }
 
+/// The packed order is to be read for any number of rows.
+static bool asksForPacked(const KernelConfig &overrides,
+                          const std::string &schedule) {
+  return schedule == "mma_packed" || overrides.packed;
+}
+
+/// Nothing says that the checkpoint's order is to be read.
+static bool mayReadPacked(const KernelConfig &overrides,
+                          const std::string &schedule) {
+  return asksForPacked(overrides, schedule) ||
+         (schedule == "auto" && overrides.params.empty() && !overrides.warps);
+}
+
+/// The configurations of the packed order for calls of `rows` rows, the best
+/// first; none if they read the checkpoint's.
+static std::vector<KernelConfig>
+packedFor(const model::Layer &layer, int64_t rows,
+          const driver::DeviceProperties &device, const KernelConfig &overrides,
+          const std::string &schedule) {
+  if (!mayReadPacked(overrides, schedule))
+    return {};
+  int64_t few = std::min(rows, PackedProgram::mostRows);
+  if (overrides.packed && overrides.prefetch > 0)
+    return runnable(registerChoices(layer, few, device));
+  if (asksForPacked(overrides, schedule) &&
+      !hasPackedChoices(layer, rows, device))
+    rows = few;
+  return runnable(packedChoices(layer, rows, device));
+}
+
+bool nibble::readsPackedAlone(const model::Layer &layer,
+                              const driver::DeviceProperties &device,
+                              const KernelConfig &overrides,
+                              const std::string &schedule) {
+  return asksForPacked(overrides, schedule) ||
+         (mayReadPacked(overrides, schedule) &&
+          hasPackedChoices(layer, std::numeric_limits<int64_t>::max(), device));
+}
+
 CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
                                   const std::string &target,
                                   const driver::DeviceProperties &device,
                                   const KernelConfig &overrides,
                                   const std::string &schedule) {
-  // The packed order is taken unless something says otherwise.
   int64_t rows = rowsToChooseFor(kind.bucket);
-  bool silent = overrides.params.empty() && !overrides.warps;
-  std::vector<KernelConfig> packed;
-  if (overrides.packed && overrides.prefetch > 0) {
-    packed = runnable(registerChoices(
-        layer, std::min(rows, PackedProgram::mostRows), device));
-  } else if (schedule == "mma_packed" || overrides.packed || // any rows
-             (schedule == "auto" && silent)) {
-    packed = runnable(packedChoices(layer, rows, device));
-    if (packed.empty() && !(schedule == "auto" && !overrides.packed))
-      packed = runnable(packedChoices(
-          layer, std::min(rows, PackedProgram::mostRows), device));
-  }
+  std::vector<KernelConfig> packed =
+      packedFor(layer, rows, device, overrides, schedule);
   CompileRequest request;
   if (!packed.empty()) {
     request = packedRequest(layer, kind, target, packed.front(), overrides);

@@ -104,6 +104,13 @@ std::vector<KernelConfig> tuningConfigs(const model::Layer &layer, int64_t rows,
                                         bool packed,
                                         const driver::DeviceProperties &device);
 
+/// True if all calls of `layer` on `device` read the packed order, unless
+/// tuning finds something else.
+bool readsPackedAlone(const model::Layer &layer,
+                      const driver::DeviceProperties &device,
+                      const KernelConfig &overrides,
+                      const std::string &schedule);
+
 /// What to compile for `layer` on the host.
 CompileRequest hostRequest(const model::Layer &layer, CallKind kind,
                            const KernelConfig &overrides);

@@ -246,17 +246,23 @@ static void addPipelines(llvm::SmallVectorImpl<Candidate> &candidates,
       }
 }
 
+bool nibble::hasPackedChoices(const model::Layer &layer, int64_t rows,
+                              const driver::DeviceProperties &device) {
+  // wgmma is sm_90a's alone, and a pipeline gathers x too slowly.
+  bool anyRows = device.computeCapability == 90 && !layer.actOrder;
+  return model::packedGroupRows(layer) &&
+         (anyRows || rows <= PackedProgram::mostRows);
+}
+
 std::vector<PackedChoice>
 nibble::packedChoices(const model::Layer &layer, int64_t rows,
                       const driver::DeviceProperties &device) {
+  if (!hasPackedChoices(layer, rows, device))
+    return {};
   int64_t groupRows = model::packedGroupRows(layer);
-  // A pipeline gathers x too slowly.
   if (device.computeCapability < 90 || layer.actOrder)
     return registerChoices(layer, rows, device);
-  // wgmma is sm_90a's alone.
   bool hasWgmma = device.computeCapability == 90;
-  if (!groupRows || (rows > PackedProgram::mostRows && !hasWgmma))
-    return {};
   PackedProgram program;
   program.bits = layer.bits;
   program.groupRows = groupRows;

@@ -30,6 +30,10 @@ struct PackedChoice {
   std::optional<std::string> refusal;
 };
 
+/// True if there are any for calls with `rows` rows of `layer`.
+bool hasPackedChoices(const model::Layer &layer, int64_t rows,
+                      const driver::DeviceProperties &device);
+
 /// Configurations for calls with `rows` rows of a layer that has a packed
 /// order: those that can run, the best first, then those that cannot. None
 /// where the checkpoint's order is better.

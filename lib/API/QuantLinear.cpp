@@ -129,8 +129,14 @@ Status QuantLinear::State::configure(const QuantLinearOptions &options) {
 Status QuantLinear::State::upload() {
   if (!device)
     return Status();
-  Result<DeviceWeights> uploaded = DeviceWeights::upload(
-      layer, *device, target, schedule == "auto" || schedule == "mma_packed");
+  using Orders = DeviceWeights::Orders;
+  Orders orders = Orders::Checkpoint;
+  if (schedule == "auto" || schedule == "mma_packed")
+    orders = readsPackedAlone(layer, device->properties(), overrides, schedule)
+                 ? Orders::Packed
+                 : Orders::Both;
+  Result<DeviceWeights> uploaded =
+      DeviceWeights::upload(layer, *device, target, orders);
   if (uploaded.ok())
     weights = std::move(*uploaded);
   return uploaded.status();

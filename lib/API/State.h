@@ -45,8 +45,9 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   model::Layer layer;
   /// What QuantLinear::inputRows() gives.
   std::vector<int32_t> inputRows;
-  /// The layer's arrays on the device, if there is one.
-  DeviceWeights weights;
+  /// The layer's arrays on the device, if there is one. Kernels bring what they
+  /// read and is not there.
+  mutable DeviceWeights weights;
 
   /// What every call says of a layer that was moved from.
   static Status holdsNothing() {
@@ -69,6 +70,9 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
 
   /// The kernel that `chosen` is taken for in calls of `kind`.
   CompileRequest requestFor(CallKind kind, const KernelConfig &chosen) const;
+  /// That kernel, loaded, with what it reads on the device.
+  Result<std::shared_ptr<const LoadedKernel>>
+  load(CallKind kind, const KernelConfig &chosen) const;
   /// Calls of this layer to be timed; see Tuner.cpp.
   class ColdCalls;
   /// The kind of a call.

@@ -97,7 +97,7 @@ Result<QuantLinear::State::Search> QuantLinear::State::search(
   }
   std::vector<std::shared_ptr<const LoadedKernel>> kernels(configs.size());
   auto compile = [&](size_t i) {
-    auto loaded = findOrCompile(requestFor(kind, configs[i]), device);
+    auto loaded = load(kind, configs[i]);
     if (loaded.ok())
       kernels[i] = *loaded;
     return loaded.status();
@@ -208,6 +208,16 @@ void QuantLinear::State::tuneInBackground(DType type, int64_t rows) {
 // What calls run
 //===----------------------------------------------------------------------===//
 
+Result<std::shared_ptr<const LoadedKernel>>
+QuantLinear::State::load(CallKind kind, const KernelConfig &chosen) const {
+  auto loaded = findOrCompile(requestFor(kind, chosen), device);
+  if (loaded.ok() && device && !(*loaded)->readsPacked())
+    if (Status status = weights.bringCheckpointOrder(layer, *device);
+        !status.ok())
+      return status;
+  return loaded;
+}
+
 Result<const LoadedKernel *>
 QuantLinear::State::chooseKernel(CallKind kind, int64_t rows,
                                  std::optional<void *> stream) {
@@ -227,8 +237,8 @@ QuantLinear::State::chooseKernel(CallKind kind, int64_t rows,
   if (step == TuningStep::Postponed)
     log(LogLevel::Info, "a call of " + std::to_string(rows) +
                             " rows is captured and is not tuned");
-  Result<std::shared_ptr<const LoadedKernel>> loaded = findOrCompile(
-      requestFor(kind, tuned(type, rows).value_or(overrides)), device);
+  Result<std::shared_ptr<const LoadedKernel>> loaded =
+      load(kind, tuned(type, rows).value_or(overrides));
   if (!loaded.ok())
     return loaded.status();
   const LoadedKernel *kernel = loaded->get();
@@ -258,7 +268,7 @@ Status QuantLinear::State::replaceKernels(DType type, int64_t rows) {
   for (CallKind kind : kinds) {
     if (!chosen || !kernels[kind.number()])
       continue;
-    auto loaded = findOrCompile(requestFor(kind, *chosen), device);
+    auto loaded = load(kind, *chosen);
     if (!loaded.ok())
       return loaded.status();
     made[kind.number()] = *loaded;
