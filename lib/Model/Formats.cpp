@@ -118,16 +118,14 @@ Result<Layer> model::readGptq(const LayerTensors &tensors,
   if (!rows.ok())
     return rows.status();
   Layer layer = blank(settings, *rows, K, N);
-  std::vector<float> scales;
   Status status = tensors.read("qweight", *shape, layer.qweight);
   if (status.ok())
     status = tensors.read("qzeros", {layer.groups, layer.codec().words(N)},
                           layer.qzeros);
   if (status.ok())
-    status = tensors.readFloats("scales", {layer.groups, N}, scales);
+    status = tensors.readScales("scales", {layer.groups, N}, layer);
   if (!status.ok())
     return status;
-  layer.setScales(scales);
   if (certainty != Certainty::Given && settings.symmetric) {
     std::optional<Format> seen = formatOfZeros(layer);
     if (seen && *seen != format && certainty == Certainty::Label)
@@ -165,21 +163,20 @@ Result<Layer> model::readAwq(const LayerTensors &tensors,
   if (!rows.ok())
     return rows.status();
   Layer layer = blank(settings, *rows, K, N);
-  std::vector<int32_t> codes, zeros;
-  std::vector<float> scales;
+  BulkVector<int32_t> codes;
+  std::vector<int32_t> zeros;
   Status status = tensors.read("qweight", *shape, codes);
   // A symmetric checkpoint may come without zero points.
   bool zerosMissing = settings.symmetric && !tensors.find("qzeros");
   if (status.ok() && !zerosMissing)
     status = tensors.read("qzeros", {layer.groups, words}, zeros);
   if (status.ok())
-    status = tensors.readFloats("scales", {layer.groups, N}, scales);
+    status = tensors.readScales("scales", {layer.groups, N}, layer);
   if (!status.ok())
     return status;
-  layer.setScales(scales);
   // The nibble of a word that has each of its eight columns.
   static constexpr int nibbleOf[] = {0, 4, 1, 5, 2, 6, 3, 7};
-  auto at = [&](const std::vector<int32_t> &lines, int64_t line, int64_t n) {
+  auto at = [&](llvm::ArrayRef<int32_t> lines, int64_t line, int64_t n) {
     auto word = static_cast<uint32_t>(lines[line * words + n / 8]);
     return word >> (4 * nibbleOf[n % 8]) & 15;
   };
@@ -268,7 +265,7 @@ Result<Layer> model::readCompressed(const LayerTensors &tensors,
     return rows.status();
   Layer layer = blank(settings, *rows, K, N);
   int64_t P = 32 / layer.bits, words = wordsFor(K, P);
-  std::vector<int32_t> packed;
+  BulkVector<int32_t> packed;
   std::vector<uint32_t> zeros;
   Status status = tensors.read("weight_packed", {N, words}, packed);
   if (status.ok())

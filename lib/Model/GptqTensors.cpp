@@ -13,10 +13,11 @@
 using namespace nibble;
 using namespace nibble::model;
 
-template <typename T>
-static std::vector<uint8_t> bytesOf(const std::vector<T> &array) {
+template <typename VectorT>
+static std::vector<uint8_t> bytesOf(const VectorT &array) {
   const auto *bytes = reinterpret_cast<const uint8_t *>(array.data());
-  return std::vector<uint8_t>(bytes, bytes + array.size() * sizeof(T));
+  return std::vector<uint8_t>(bytes,
+                              bytes + array.size() * sizeof(*array.data()));
 }
 
 /// A tensor of `numbers`, F16 if that is exact, else F32.

@@ -9,6 +9,7 @@
 
 #include "Model/Safetensors.h"
 #include "Model/Json.h"
+#include "Support/BulkMemory.h"
 #include "Support/Half.h"
 #include "Support/OutOfMemory.h"
 #include "llvm/ADT/STLExtras.h"
@@ -17,6 +18,7 @@
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
+#include <mutex>
 
 using namespace nibble;
 using namespace nibble::model;
@@ -179,7 +181,20 @@ Result<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
 
 Status FileBytes::read(MutableArrayRef<uint8_t> into) const {
   assert(into.size() == count);
-  return count ? file->read(begin, into) : Status();
+  std::mutex mutex;
+  Status status;
+  size_t failed = count; // the first error says where a file ends
+  fillBulk(count, [&](size_t first, size_t end) {
+    Status part = catchOutOfMemory([&] {
+      return file->read(begin + first, into.slice(first, end - first));
+    });
+    std::lock_guard lock(mutex);
+    if (!part.ok() && first < failed) {
+      status = std::move(part);
+      failed = first;
+    }
+  });
+  return status;
 }
 
 Result<std::vector<uint8_t>> FileBytes::read() const {

@@ -51,7 +51,7 @@ std::vector<int32_t> randomWords(int64_t count) {
 /// 4 bits, K = 24 in groups of 16 and 8, N = 8.
 Spoilt gptq() {
   Layer layer = *emptyLayer(4, 16, 24, 8, true);
-  layer.qweight = randomWords(3 * 8);
+  llvm::copy(randomWords(3 * 8), layer.qweight.begin());
   layer.qzeros = randomWords(2);
   Spoilt result;
   result.tensors.add(gptqTensors("l", layer, Format::Gptq));
@@ -173,7 +173,8 @@ TEST(Gptq, ErrorsNameTheTensor) {
 TEST(Gptq, SymmetricZerosTellTheFormat) {
   for (int bits : Codec::widths) {
     Layer layer = *emptyLayer(bits, -1, 32, 32, false);
-    layer.qweight = randomWords(static_cast<int64_t>(layer.qweight.size()));
+    llvm::copy(randomWords(static_cast<int64_t>(layer.qweight.size())),
+               layer.qweight.begin());
     Codec codec = layer.codec();
     for (int64_t n = 0; n < 32; ++n)
       codec.put(layer.qzeros.data(), 1, n, (1u << (bits - 1)) - 1);
