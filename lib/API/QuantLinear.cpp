@@ -16,6 +16,7 @@
 #include "Support/Half.h"
 #include "Target/TargetSpec.h"
 #include "llvm/ADT/StringRef.h"
+#include <algorithm>
 
 using namespace nibble;
 
@@ -78,9 +79,12 @@ static Status copyFloats(const char *name, const TensorView &array, size_t rank,
   if (Status status = copyArray(name, array, array.type, rank, halves);
       !status.ok())
     return status;
-  for (uint16_t bits : halves)
-    into.push_back(array.type == DType::F16 ? halfToFloat(bits)
-                                            : bfloatToFloat(bits));
+  into.resize(halves.size());
+  if (array.type == DType::F16)
+    halvesToFloats(halves.data(), halves.size(), into.data());
+  else
+    std::transform(halves.begin(), halves.end(), into.begin(),
+                   [](uint16_t bits) { return bfloatToFloat(bits); });
   return Status();
 }
 

@@ -25,13 +25,11 @@ static OwnedTensor floatTensor(const std::string &name,
                                const std::vector<float> &numbers) {
   OwnedTensor tensor = {
       name, "F32", {static_cast<int64_t>(numbers.size())}, {}};
-  if (!halvesHold(numbers)) {
+  std::vector<uint16_t> halves(numbers.size());
+  if (!floatsToHalves(numbers.data(), numbers.size(), halves.data())) {
     tensor.bytes = bytesOf(numbers);
     return tensor;
   }
-  std::vector<uint16_t> halves;
-  for (float each : numbers)
-    halves.push_back(floatToHalf(each));
   tensor.dtype = "F16";
   tensor.bytes = bytesOf(halves);
   return tensor;

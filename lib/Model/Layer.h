@@ -75,9 +75,6 @@ struct Layer {
   float scale(int64_t g, int64_t n) const;
 };
 
-/// True if fp16 holds each of `numbers` exactly; not-a-number counts as held.
-bool halvesHold(llvm::ArrayRef<float> numbers);
-
 /// The group size of kernels for layers with one group, so that these share
 /// kernels whatever their K is.
 inline constexpr int64_t oneGroup = int64_t(1) << 30;

@@ -85,7 +85,7 @@ static std::vector<int32_t> packCodes(const Layer &layer) {
 // Scales, zero points and rows
 //===----------------------------------------------------------------------===//
 
-std::vector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
+BulkVector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
   constexpr int64_t columns = PackedOrder::unitColumns;
   Codec codec = layer.codec();
   int64_t N = layer.outFeatures, tiles = (N + columns - 1) / columns;
@@ -93,7 +93,7 @@ std::vector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
   for (uint32_t stored = 0; stored <= codec.maxCode(); ++stored)
     zeroPoints.push_back(
         floatToHalf(static_cast<float>((stored + 1) & codec.maxCode())));
-  std::vector<uint16_t> packed(layer.groups * tiles * columns * 2);
+  BulkVector<uint16_t> packed(layer.groups * tiles * columns * 2, 0);
   for (int64_t g = 0; g < layer.groups; ++g) {
     const int32_t *zeros = &layer.qzeros[g * codec.words(N)];
     for (int64_t n = 0; n < N; ++n) {

@@ -27,18 +27,25 @@ static constexpr size_t threadBytes = 2 * hugePage;
 /// More threads than that find memory busy.
 static constexpr size_t maxThreads = 8;
 
+/// The huge pages for `bytes` bytes. The last may stay half empty, or as much
+/// may lie behind it in small ones.
+static size_t hugePages(size_t bytes) {
+  return bytes / hugePage + (bytes % hugePage >= hugePage / 2);
+}
+
 void *nibble::allocateBulk(size_t bytes) {
-  if (bytes < hugePage)
+  size_t huge = hugePages(bytes) * hugePage;
+  if (!huge)
     return ::operator new(bytes);
-  void *memory = ::operator new(bytes, std::align_val_t(hugePage));
-  // A wish: without huge pages the memory is as good, and slower. Not for the
-  // rest behind whole pages, which would take more than was asked for.
-  ::madvise(memory, bytes / hugePage * hugePage, MADV_HUGEPAGE);
+  void *memory =
+      ::operator new(std::max(bytes, huge), std::align_val_t(hugePage));
+  // A wish: without huge pages the memory is as good, and slower.
+  ::madvise(memory, huge, MADV_HUGEPAGE);
   return memory;
 }
 
 void nibble::freeBulk(void *memory, size_t bytes) {
-  if (bytes < hugePage)
+  if (!hugePages(bytes))
     ::operator delete(memory);
   else
     ::operator delete(memory, std::align_val_t(hugePage));

@@ -21,7 +21,7 @@
 
 namespace nibble {
 
-/// Memory in huge pages (2 MB) as far as it fills them and where the system
+/// Memory in huge pages (2 MB), the last at least half used, where the system
 /// has them. Throws as operator new does.
 void *allocateBulk(size_t bytes);
 /// Gives back what allocateBulk(bytes) gave.

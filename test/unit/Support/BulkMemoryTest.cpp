@@ -62,7 +62,7 @@ TEST(BulkMemory, CopiesAtAnyAlignmentAndNothingElse) {
 }
 
 TEST(BulkMemory, VectorsAreVectors) {
-  for (size_t count : {size_t(3), MB / 2 - 1, MB / 2, MB + 7}) {
+  for (size_t count : {size_t(3), MB / 4 - 1, MB / 4, MB / 2 - 1, MB / 2, MB + 7}) {
     BulkVector<int32_t> numbers(count, 5);
     EXPECT_EQ(std::count(numbers.begin(), numbers.end(), 5), count);
     std::iota(numbers.begin(), numbers.end(), 0);
