@@ -70,16 +70,24 @@ static Result<Layer> finish(const LayerTensors &tensors, Layer layer,
 }
 
 /// Fills qweight and qzeros from codes and zero points one by one.
-static void packCodes(Layer &layer,
-                      llvm::function_ref<uint32_t(int64_t, int64_t)> codeOf,
-                      llvm::function_ref<uint32_t(int64_t, int64_t)> zeroOf) {
+template <typename CodeT, typename ZeroT>
+static void packCodes(Layer &layer, CodeT codeOf, ZeroT zeroOf) {
   Codec codec = layer.codec();
   int64_t K = layer.inFeatures, N = layer.outFeatures, row = codec.words(N);
-  layer.qweight.assign(codec.words(K) * N, 0);
+  int64_t unit = codec.unitCodes(), unitWords = codec.words(unit) * N;
+  layer.qweight.resize(K / unit * unitWords);
   layer.qzeros.assign(layer.groups * row, 0);
-  for (int64_t k = 0; k < K; ++k)
-    for (int64_t n = 0; n < N; ++n)
-      codec.put(&layer.qweight[n], N, k, codeOf(k, n));
+  // Each unit of rows has words of its own.
+  auto fillUnits = [&](size_t begin, size_t end) {
+    auto words = layer.qweight.begin();
+    std::fill(words + begin * unitWords, words + end * unitWords, 0);
+    for (auto u = static_cast<int64_t>(begin); u < static_cast<int64_t>(end);
+         ++u)
+      for (int64_t n = 0; n < N; ++n)
+        for (int64_t k = u * unit; k < (u + 1) * unit; ++k)
+          codec.put(&layer.qweight[n], N, k, codeOf(k, n));
+  };
+  fillBulk(K / unit, unitWords * sizeof(int32_t), fillUnits);
   for (int64_t g = 0; g < layer.groups; ++g)
     for (int64_t n = 0; n < N; ++n)
       codec.put(&layer.qzeros[g * row], 1, n,

@@ -184,7 +184,7 @@ Status FileBytes::read(MutableArrayRef<uint8_t> into) const {
   std::mutex mutex;
   Status status;
   size_t failed = count; // the first error says where a file ends
-  fillBulk(count, [&](size_t first, size_t end) {
+  fillBulk(count, 1, [&](size_t first, size_t end) {
     Status part = catchOutOfMemory([&] {
       return file->read(begin + first, into.slice(first, end - first));
     });

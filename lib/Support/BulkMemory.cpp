@@ -51,29 +51,31 @@ void nibble::freeBulk(void *memory, size_t bytes) {
     ::operator delete(memory, std::align_val_t(hugePage));
 }
 
-void nibble::fillBulk(size_t bytes,
+void nibble::fillBulk(size_t count, size_t bytes,
                       llvm::function_ref<void(size_t begin, size_t end)> fill) {
-  size_t threads = std::min(bytes / threadBytes, maxThreads);
+  size_t threads = std::min(count * bytes / threadBytes, maxThreads);
   if (threads > 1)
     threads = std::min<size_t>(
         threads, llvm::hardware_concurrency().compute_thread_count());
   if (threads <= 1) {
-    if (bytes)
-      fill(0, bytes);
+    if (count)
+      fill(0, count);
     return;
   }
+  // About a page, which the thread that writes it has cleared as well.
+  size_t step = std::max<size_t>(1, hugePage / bytes);
   // Of its own, because the process's has a thread for each processor, and on a
   // big machine starting these takes longer than all of the work.
   ThreadPool pool(static_cast<unsigned>(threads));
-  pool.run(static_cast<int64_t>((bytes + hugePage - 1) / hugePage),
+  pool.run(static_cast<int64_t>((count + step - 1) / step),
            [&](int64_t first, int64_t end) {
-             fill(static_cast<size_t>(first) * hugePage,
-                  std::min(static_cast<size_t>(end) * hugePage, bytes));
+             fill(static_cast<size_t>(first) * step,
+                  std::min(static_cast<size_t>(end) * step, count));
            });
 }
 
 void nibble::copyBulk(void *to, const void *from, size_t bytes) {
-  fillBulk(bytes, [&](size_t begin, size_t end) {
+  fillBulk(bytes, 1, [&](size_t begin, size_t end) {
     std::memcpy(static_cast<char *>(to) + begin,
                 static_cast<const char *>(from) + begin, end - begin);
   });

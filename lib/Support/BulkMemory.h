@@ -54,10 +54,11 @@ template <typename T> struct BulkAllocator {
 /// as they are: with any value, to be written before they are read.
 template <typename T> using BulkVector = std::vector<T, BulkAllocator<T>>;
 
-/// Calls `fill` for ranges that make up [0, bytes), on several threads if it is
-/// worth it: a thread alone neither saturates memory nor has the system give
-/// pages as fast as it can. Returns when all are done.
-void fillBulk(size_t bytes,
+/// Calls `fill` for ranges that make up [0, count), to write `bytes` bytes for
+/// each number, on several threads if it is worth it: a thread alone neither
+/// saturates memory nor has the system give pages as fast as it can. Returns
+/// when all are done.
+void fillBulk(size_t count, size_t bytes,
               llvm::function_ref<void(size_t begin, size_t end)> fill);
 
 /// Copies `bytes` bytes by fillBulk().

@@ -26,22 +26,24 @@ constexpr size_t sizes[] = {0,          1,      2 * MB - 1,  2 * MB,
                             4 * MB + 4, 8 * MB, 8 * MB - 12, 37 * MB + 5};
 
 TEST(BulkMemory, RangesMakeUpTheWhole) {
-  for (size_t bytes : sizes) {
-    std::mutex mutex;
-    std::vector<std::pair<size_t, size_t>> ranges;
-    fillBulk(bytes, [&](size_t begin, size_t end) {
-      std::lock_guard lock(mutex);
-      ranges.emplace_back(begin, end);
-    });
-    std::sort(ranges.begin(), ranges.end());
-    size_t at = 0;
-    for (auto [begin, end] : ranges) {
-      EXPECT_EQ(begin, at);
-      EXPECT_GT(end, begin);
-      at = end;
+  for (size_t count : sizes)
+    for (size_t bytes : {size_t(1), size_t(12), 3 * MB}) {
+      count /= bytes;
+      std::mutex mutex;
+      std::vector<std::pair<size_t, size_t>> ranges;
+      fillBulk(count, bytes, [&](size_t begin, size_t end) {
+        std::lock_guard lock(mutex);
+        ranges.emplace_back(begin, end);
+      });
+      std::sort(ranges.begin(), ranges.end());
+      size_t at = 0;
+      for (auto [begin, end] : ranges) {
+        EXPECT_EQ(begin, at);
+        EXPECT_GT(end, begin);
+        at = end;
+      }
+      EXPECT_EQ(at, count);
     }
-    EXPECT_EQ(at, bytes);
-  }
 }
 
 TEST(BulkMemory, CopiesAtAnyAlignmentAndNothingElse) {
@@ -62,7 +64,8 @@ TEST(BulkMemory, CopiesAtAnyAlignmentAndNothingElse) {
 }
 
 TEST(BulkMemory, VectorsAreVectors) {
-  for (size_t count : {size_t(3), MB / 4 - 1, MB / 4, MB / 2 - 1, MB / 2, MB + 7}) {
+  for (size_t count :
+       {size_t(3), MB / 4 - 1, MB / 4, MB / 2 - 1, MB / 2, MB + 7}) {
     BulkVector<int32_t> numbers(count, 5);
     EXPECT_EQ(std::count(numbers.begin(), numbers.end(), 5), count);
     std::iota(numbers.begin(), numbers.end(), 0);
