@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/State.h"
-#include "Jit/ThreadPool.h"
+#include "Support/ThreadPool.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace nibble;

@@ -16,7 +16,7 @@
 #include "Support/Half.h"
 #include "Target/TargetSpec.h"
 #include "llvm/ADT/StringRef.h"
-#include <cstring>
+#include <algorithm>
 
 using namespace nibble;
 
@@ -51,9 +51,9 @@ static Result<int64_t> checkDense(const char *name, const TensorView &array,
 }
 
 /// Copies `array`, which must hold elements of type `type`.
-template <typename T>
+template <typename VectorT>
 static Status copyArray(const char *name, const TensorView &array, DType type,
-                        size_t rank, std::vector<T> &into) {
+                        size_t rank, VectorT &into) {
   if (array.type != type)
     return invalid(std::string(name) + " has elements of type " +
                    dtypeName(array.type) + ", expected " + dtypeName(type));
@@ -62,8 +62,7 @@ static Status copyArray(const char *name, const TensorView &array, DType type,
     return elements.status();
   return catchOutOfMemory([&] {
     into.resize(*elements);
-    if (*elements)
-      std::memcpy(into.data(), array.data, *elements * sizeof(T));
+    copyBulk(into.data(), array.data, into.size() * sizeof(*into.data()));
     return Status();
   });
 }
@@ -80,10 +79,24 @@ static Status copyFloats(const char *name, const TensorView &array, size_t rank,
   if (Status status = copyArray(name, array, array.type, rank, halves);
       !status.ok())
     return status;
-  for (uint16_t bits : halves)
-    into.push_back(array.type == DType::F16 ? halfToFloat(bits)
-                                            : bfloatToFloat(bits));
+  into.resize(halves.size());
+  if (array.type == DType::F16)
+    halvesToFloats(halves.data(), halves.size(), into.data());
+  else
+    std::transform(halves.begin(), halves.end(), into.begin(),
+                   [](uint16_t bits) { return bfloatToFloat(bits); });
   return Status();
+}
+
+/// Copies `array` of any floating-point type as the scales of `layer`.
+static Status copyScales(const TensorView &array, model::Layer &layer) {
+  if (array.type == DType::F16)
+    return copyArray("scales", array, DType::F16, 2, layer.scales);
+  std::vector<float> numbers;
+  Status status = copyFloats("scales", array, 2, numbers);
+  if (status.ok())
+    layer.setScales(numbers);
+  return status;
 }
 
 //===----------------------------------------------------------------------===//
@@ -170,20 +183,18 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
   if (Status status = state->configure(options); !status.ok())
     return status;
   model::Layer &layer = state->layer;
-  std::vector<float> scales;
   Status status =
       copyArray("qweight", arrays.qweight, DType::I32, 2, layer.qweight);
   if (status.ok())
     status = copyArray("qzeros", arrays.qzeros, DType::I32, 2, layer.qzeros);
   if (status.ok())
-    status = copyFloats("scales", arrays.scales, 2, scales);
+    status = copyScales(arrays.scales, layer);
   if (status.ok() && arrays.gIdx)
     status = copyArray("g_idx", *arrays.gIdx, DType::I32, 1, layer.gIdx);
   if (status.ok() && arrays.bias)
     status = copyFloats("bias", *arrays.bias, 1, layer.bias);
   if (!status.ok())
     return status;
-  layer.setScales(scales);
 
   if (!Codec::takes(arrays.bits))
     return Status(ErrorCode::Unsupported,

@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Jit/LoadedKernel.h"
-#include "Jit/ThreadPool.h"
+#include "Support/ThreadPool.h"
 #include "Target/HostModule.h"
 #include "llvm/ADT/SmallVector.h"
 

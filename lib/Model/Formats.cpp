@@ -70,16 +70,24 @@ static Result<Layer> finish(const LayerTensors &tensors, Layer layer,
 }
 
 /// Fills qweight and qzeros from codes and zero points one by one.
-static void packCodes(Layer &layer,
-                      llvm::function_ref<uint32_t(int64_t, int64_t)> codeOf,
-                      llvm::function_ref<uint32_t(int64_t, int64_t)> zeroOf) {
+template <typename CodeT, typename ZeroT>
+static void packCodes(Layer &layer, CodeT codeOf, ZeroT zeroOf) {
   Codec codec = layer.codec();
   int64_t K = layer.inFeatures, N = layer.outFeatures, row = codec.words(N);
-  layer.qweight.assign(codec.words(K) * N, 0);
+  int64_t unit = codec.unitCodes(), unitWords = codec.words(unit) * N;
+  layer.qweight.resize(K / unit * unitWords);
   layer.qzeros.assign(layer.groups * row, 0);
-  for (int64_t k = 0; k < K; ++k)
-    for (int64_t n = 0; n < N; ++n)
-      codec.put(&layer.qweight[n], N, k, codeOf(k, n));
+  // Each unit of rows has words of its own.
+  auto fillUnits = [&](size_t begin, size_t end) {
+    auto words = layer.qweight.begin();
+    std::fill(words + begin * unitWords, words + end * unitWords, 0);
+    for (auto u = static_cast<int64_t>(begin); u < static_cast<int64_t>(end);
+         ++u)
+      for (int64_t n = 0; n < N; ++n)
+        for (int64_t k = u * unit; k < (u + 1) * unit; ++k)
+          codec.put(&layer.qweight[n], N, k, codeOf(k, n));
+  };
+  fillBulk(K / unit, unitWords * sizeof(int32_t), fillUnits);
   for (int64_t g = 0; g < layer.groups; ++g)
     for (int64_t n = 0; n < N; ++n)
       codec.put(&layer.qzeros[g * row], 1, n,
@@ -118,16 +126,14 @@ Result<Layer> model::readGptq(const LayerTensors &tensors,
   if (!rows.ok())
     return rows.status();
   Layer layer = blank(settings, *rows, K, N);
-  std::vector<float> scales;
   Status status = tensors.read("qweight", *shape, layer.qweight);
   if (status.ok())
     status = tensors.read("qzeros", {layer.groups, layer.codec().words(N)},
                           layer.qzeros);
   if (status.ok())
-    status = tensors.readFloats("scales", {layer.groups, N}, scales);
+    status = tensors.readScales("scales", {layer.groups, N}, layer);
   if (!status.ok())
     return status;
-  layer.setScales(scales);
   if (certainty != Certainty::Given && settings.symmetric) {
     std::optional<Format> seen = formatOfZeros(layer);
     if (seen && *seen != format && certainty == Certainty::Label)
@@ -165,21 +171,20 @@ Result<Layer> model::readAwq(const LayerTensors &tensors,
   if (!rows.ok())
     return rows.status();
   Layer layer = blank(settings, *rows, K, N);
-  std::vector<int32_t> codes, zeros;
-  std::vector<float> scales;
+  BulkVector<int32_t> codes;
+  std::vector<int32_t> zeros;
   Status status = tensors.read("qweight", *shape, codes);
   // A symmetric checkpoint may come without zero points.
   bool zerosMissing = settings.symmetric && !tensors.find("qzeros");
   if (status.ok() && !zerosMissing)
     status = tensors.read("qzeros", {layer.groups, words}, zeros);
   if (status.ok())
-    status = tensors.readFloats("scales", {layer.groups, N}, scales);
+    status = tensors.readScales("scales", {layer.groups, N}, layer);
   if (!status.ok())
     return status;
-  layer.setScales(scales);
   // The nibble of a word that has each of its eight columns.
   static constexpr int nibbleOf[] = {0, 4, 1, 5, 2, 6, 3, 7};
-  auto at = [&](const std::vector<int32_t> &lines, int64_t line, int64_t n) {
+  auto at = [&](llvm::ArrayRef<int32_t> lines, int64_t line, int64_t n) {
     auto word = static_cast<uint32_t>(lines[line * words + n / 8]);
     return word >> (4 * nibbleOf[n % 8]) & 15;
   };
@@ -268,7 +273,7 @@ Result<Layer> model::readCompressed(const LayerTensors &tensors,
     return rows.status();
   Layer layer = blank(settings, *rows, K, N);
   int64_t P = 32 / layer.bits, words = wordsFor(K, P);
-  std::vector<int32_t> packed;
+  BulkVector<int32_t> packed;
   std::vector<uint32_t> zeros;
   Status status = tensors.read("weight_packed", {N, words}, packed);
   if (status.ok())

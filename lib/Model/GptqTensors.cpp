@@ -13,10 +13,11 @@
 using namespace nibble;
 using namespace nibble::model;
 
-template <typename T>
-static std::vector<uint8_t> bytesOf(const std::vector<T> &array) {
+template <typename VectorT>
+static std::vector<uint8_t> bytesOf(const VectorT &array) {
   const auto *bytes = reinterpret_cast<const uint8_t *>(array.data());
-  return std::vector<uint8_t>(bytes, bytes + array.size() * sizeof(T));
+  return std::vector<uint8_t>(bytes,
+                              bytes + array.size() * sizeof(*array.data()));
 }
 
 /// A tensor of `numbers`, F16 if that is exact, else F32.
@@ -24,13 +25,11 @@ static OwnedTensor floatTensor(const std::string &name,
                                const std::vector<float> &numbers) {
   OwnedTensor tensor = {
       name, "F32", {static_cast<int64_t>(numbers.size())}, {}};
-  if (!halvesHold(numbers)) {
+  std::vector<uint16_t> halves(numbers.size());
+  if (!floatsToHalves(numbers.data(), numbers.size(), halves.data())) {
     tensor.bytes = bytesOf(numbers);
     return tensor;
   }
-  std::vector<uint16_t> halves;
-  for (float each : numbers)
-    halves.push_back(floatToHalf(each));
   tensor.dtype = "F16";
   tensor.bytes = bytesOf(halves);
   return tensor;

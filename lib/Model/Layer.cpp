@@ -9,7 +9,6 @@
 
 #include "Model/Layer.h"
 #include "Support/Half.h"
-#include "llvm/ADT/STLExtras.h"
 
 using namespace nibble;
 using namespace nibble::model;
@@ -55,20 +54,13 @@ bool Layer::isSymmetric() const {
   return true;
 }
 
-bool model::halvesHold(llvm::ArrayRef<float> numbers) {
-  return llvm::all_of(numbers, [](float each) {
-    return each != each || halfToFloat(floatToHalf(each)) == each;
-  });
-}
-
 void Layer::setScales(llvm::ArrayRef<float> numbers) {
-  scales.clear();
+  scales.resize(numbers.size());
   wideScales.clear();
-  if (halvesHold(numbers))
-    for (float each : numbers)
-      scales.push_back(floatToHalf(each));
-  else
-    wideScales = numbers.vec();
+  if (floatsToHalves(numbers.data(), numbers.size(), scales.data()))
+    return;
+  scales = std::vector<uint16_t>();
+  wideScales = numbers.vec();
 }
 
 llvm::ArrayRef<uint8_t> Layer::scaleBytes() const {

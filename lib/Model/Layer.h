@@ -12,6 +12,7 @@
 #ifndef NIBBLE_MODEL_LAYER_H
 #define NIBBLE_MODEL_LAYER_H
 
+#include "Support/BulkMemory.h"
 #include "nibble/Codec.h"
 #include "nibble/DType.h"
 #include "nibble/Status.h"
@@ -45,8 +46,8 @@ struct Layer {
   int64_t groups = 0;
   /// True when gIdx is anything but gIdx[k] == k / groupSize.
   bool actOrder = false;
-  /// [K * bits / 32, N], codes packed along K.
-  std::vector<int32_t> qweight;
+  /// [K * bits / 32, N], codes packed along K. Nearly all of the memory.
+  BulkVector<int32_t> qweight;
   /// [G, N * bits / 32], zero points minus one, packed along N.
   std::vector<int32_t> qzeros;
   /// [G, N], fp16 bit patterns, where fp16 holds every scale exactly, as it
@@ -73,9 +74,6 @@ struct Layer {
   /// The scale of group `g` and column `n`.
   float scale(int64_t g, int64_t n) const;
 };
-
-/// True if fp16 holds each of `numbers` exactly; not-a-number counts as held.
-bool halvesHold(llvm::ArrayRef<float> numbers);
 
 /// The group size of kernels for layers with one group, so that these share
 /// kernels whatever their K is.

@@ -57,10 +57,10 @@ Result<const FileTensor *> LayerTensors::check(const std::string &part,
   return tensor;
 }
 
-template <typename T>
+template <typename VectorT>
 Status LayerTensors::readAs(const std::string &part, StringRef dtype,
-                            ArrayRef<int64_t> shape,
-                            std::vector<T> &into) const {
+                            ArrayRef<int64_t> shape, VectorT &into) const {
+  using T = typename VectorT::value_type;
   Result<const FileTensor *> tensor = check(part, dtype, shape);
   if (!tensor.ok())
     return tensor.status();
@@ -71,6 +71,11 @@ Status LayerTensors::readAs(const std::string &part, StringRef dtype,
 
 Status LayerTensors::read(const std::string &part, ArrayRef<int64_t> shape,
                           std::vector<int32_t> &into) const {
+  return readAs(part, "I32", shape, into);
+}
+
+Status LayerTensors::read(const std::string &part, ArrayRef<int64_t> shape,
+                          BulkVector<int32_t> &into) const {
   return readAs(part, "I32", shape, into);
 }
 
@@ -95,4 +100,16 @@ Status LayerTensors::readFloats(const std::string &part,
   if (numbers.ok())
     into = std::move(*numbers);
   return numbers.status();
+}
+
+Status LayerTensors::readScales(const std::string &part,
+                                ArrayRef<int64_t> shape, Layer &layer) const {
+  const FileTensor *tensor = find(part);
+  if (tensor && tensor->dtype == "F16")
+    return readAs(part, "F16", shape, layer.scales);
+  std::vector<float> numbers;
+  Status status = readFloats(part, shape, numbers);
+  if (status.ok())
+    layer.setScales(numbers);
+  return status;
 }

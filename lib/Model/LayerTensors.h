@@ -11,6 +11,7 @@
 #ifndef NIBBLE_MODEL_LAYERTENSORS_H
 #define NIBBLE_MODEL_LAYERTENSORS_H
 
+#include "Model/Layer.h"
 #include "Model/TensorFiles.h"
 
 namespace nibble::model {
@@ -35,21 +36,26 @@ public:
   Status read(const std::string &part, llvm::ArrayRef<int64_t> shape,
               std::vector<int32_t> &into) const;
   Status read(const std::string &part, llvm::ArrayRef<int64_t> shape,
+              BulkVector<int32_t> &into) const;
+  Status read(const std::string &part, llvm::ArrayRef<int64_t> shape,
               std::vector<int8_t> &into) const;
   Status read(const std::string &part, llvm::ArrayRef<int64_t> shape,
               std::vector<int64_t> &into) const;
   /// The same of type F16, BF16 or F32.
   Status readFloats(const std::string &part, llvm::ArrayRef<int64_t> shape,
                     std::vector<float> &into) const;
+  /// Reads tensor `part` of one of these types as the scales of `layer`.
+  Status readScales(const std::string &part, llvm::ArrayRef<int64_t> shape,
+                    Layer &layer) const;
 
 private:
   /// Tensor `part`, of one of the types `dtypes` and of shape `shape`.
   Result<const FileTensor *> check(const std::string &part,
                                    llvm::ArrayRef<llvm::StringRef> dtypes,
                                    llvm::ArrayRef<int64_t> shape) const;
-  template <typename T>
+  template <typename VectorT>
   Status readAs(const std::string &part, llvm::StringRef dtype,
-                llvm::ArrayRef<int64_t> shape, std::vector<T> &into) const;
+                llvm::ArrayRef<int64_t> shape, VectorT &into) const;
   const TensorFiles &files;
   std::string layer;
 };

@@ -31,7 +31,7 @@ Result<Layer> model::emptyLayer(int64_t bits, int64_t groupSize,
   layer.inFeatures = inFeatures;
   layer.outFeatures = outFeatures;
   layer.groups = groupCount(inFeatures, *rows);
-  layer.qweight.resize(layer.codec().words(inFeatures) * outFeatures);
+  layer.qweight.assign(layer.codec().words(inFeatures) * outFeatures, 0);
   layer.qzeros.resize(layer.groups * layer.codec().words(outFeatures));
   layer.scales.resize(layer.groups * outFeatures);
   layer.bias.resize(bias ? outFeatures : 0);

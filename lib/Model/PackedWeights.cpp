@@ -85,20 +85,24 @@ static std::vector<int32_t> packCodes(const Layer &layer) {
 // Scales, zero points and rows
 //===----------------------------------------------------------------------===//
 
-std::vector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
+BulkVector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
   constexpr int64_t columns = PackedOrder::unitColumns;
   Codec codec = layer.codec();
   int64_t N = layer.outFeatures, tiles = (N + columns - 1) / columns;
-  std::vector<uint16_t> packed(layer.groups * tiles * columns * 2);
-  for (int64_t g = 0; g < layer.groups; ++g)
+  std::vector<uint16_t> zeroPoints; // by how they are stored
+  for (uint32_t stored = 0; stored <= codec.maxCode(); ++stored)
+    zeroPoints.push_back(
+        floatToHalf(static_cast<float>((stored + 1) & codec.maxCode())));
+  BulkVector<uint16_t> packed(layer.groups * tiles * columns * 2, 0);
+  for (int64_t g = 0; g < layer.groups; ++g) {
+    const int32_t *zeros = &layer.qzeros[g * codec.words(N)];
     for (int64_t n = 0; n < N; ++n) {
       int64_t tile = n / columns, row = n % 8, half = n % columns / 8;
       uint16_t *place = &packed[((g * tiles + tile) * 8 + row) * 4 + half];
       place[0] = layer.scales[g * N + n];
-      uint32_t stored = codec.get(&layer.qzeros[g * codec.words(N)], 1, n);
-      place[2] =
-          floatToHalf(static_cast<float>((stored + 1) & codec.maxCode()));
+      place[2] = zeroPoints[codec.get(zeros, 1, n)];
     }
+  }
   return packed;
 }
 
@@ -147,7 +151,7 @@ Result<SortedLayer> model::sortRowsByGroup(const Layer &layer) {
   // Row by row of words. Where codes lie across two, the second is the next
   // row.
   int64_t bits = layer.bits;
-  std::vector<int32_t> &words = sorted.layer.qweight;
+  BulkVector<int32_t> &words = sorted.layer.qweight;
   std::fill(words.begin(), words.end(), 0);
   for (int64_t k = 0; k < K; ++k) {
     int64_t from = bits * sorted.permutation[k], to = bits * k;

@@ -34,7 +34,7 @@ struct PackedWeights {
   /// [ceil(K / unitRows), ceil(N / 16) * unitWords], see Layout/PackedOrder.h.
   std::vector<int32_t> codes;
   /// [G, ceil(N / 16), 8, 4] fp16 bit patterns, see above.
-  std::vector<uint16_t> scalesAndZeros;
+  BulkVector<uint16_t> scalesAndZeros;
   /// [K], the row of the layer that became row k; empty where rows stay.
   std::vector<int32_t> permutation;
   /// Rows of a group.
@@ -64,7 +64,7 @@ Result<SortedLayer> sortRowsByGroup(const Layer &layer);
 
 /// The scales and zero points of `layer`, packed (see above). They do not
 /// depend on the order of rows.
-std::vector<uint16_t> packScalesAndZeros(const Layer &layer);
+BulkVector<uint16_t> packScalesAndZeros(const Layer &layer);
 
 } // namespace nibble::model
 

@@ -9,6 +9,7 @@
 
 #include "Model/Safetensors.h"
 #include "Model/Json.h"
+#include "Support/BulkMemory.h"
 #include "Support/Half.h"
 #include "Support/OutOfMemory.h"
 #include "llvm/ADT/STLExtras.h"
@@ -17,6 +18,7 @@
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstring>
+#include <mutex>
 
 using namespace nibble;
 using namespace nibble::model;
@@ -179,7 +181,20 @@ Result<SafetensorsFile> SafetensorsFile::open(const std::string &path) {
 
 Status FileBytes::read(MutableArrayRef<uint8_t> into) const {
   assert(into.size() == count);
-  return count ? file->read(begin, into) : Status();
+  std::mutex mutex;
+  Status status;
+  size_t failed = count; // the first error says where a file ends
+  fillBulk(count, 1, [&](size_t first, size_t end) {
+    Status part = catchOutOfMemory([&] {
+      return file->read(begin + first, into.slice(first, end - first));
+    });
+    std::lock_guard lock(mutex);
+    if (!part.ok() && first < failed) {
+      status = std::move(part);
+      failed = first;
+    }
+  });
+  return status;
 }
 
 Result<std::vector<uint8_t>> FileBytes::read() const {
@@ -204,21 +219,23 @@ Result<std::vector<float>> model::readFloats(const FileTensor &tensor) {
   if (!type)
     return Status(ErrorCode::Unsupported,
                   "has dtype " + tensor.dtype + ", expected F16, BF16 or F32");
-  Result<std::vector<uint8_t>> bytes = tensor.bytes.read();
-  if (!bytes.ok())
-    return bytes.status();
-  std::vector<float> values(bytes->size() / dtypeSize(*type));
-  for (auto [i, value] : enumerate(values)) {
-    const uint8_t *from = bytes->data() + i * dtypeSize(*type);
-    uint16_t half;
-    if (*type == DType::F32) {
-      std::memcpy(&value, from, 4);
-      continue;
-    }
-    std::memcpy(&half, from, 2);
-    value = *type == DType::F16 ? halfToFloat(half) : bfloatToFloat(half);
-  }
-  return values;
+  return catchOutOfMemory([&]() -> Result<std::vector<float>> {
+    auto read = [&](auto &numbers) {
+      return tensor.bytes.read(
+          {reinterpret_cast<uint8_t *>(numbers.data()), tensor.bytes.size()});
+    };
+    std::vector<float> values(tensor.bytes.size() / dtypeSize(*type));
+    std::vector<uint16_t> halves(*type == DType::F32 ? 0 : values.size());
+    Status status = *type == DType::F32 ? read(values) : read(halves);
+    if (!status.ok())
+      return status;
+    if (*type == DType::F16)
+      halvesToFloats(halves.data(), halves.size(), values.data());
+    if (*type == DType::BF16)
+      llvm::transform(halves, values.begin(),
+                      [](uint16_t bits) { return bfloatToFloat(bits); });
+    return values;
+  });
 }
 
 //===----------------------------------------------------------------------===//

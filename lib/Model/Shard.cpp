@@ -29,10 +29,10 @@ struct Range {
 } // namespace
 
 /// Columns `range` of a row-major array with rows of `columns` elements.
-template <typename T>
-static std::vector<T> columnsOf(const std::vector<T> &array, int64_t columns,
-                                Range range) {
-  std::vector<T> part;
+template <typename VectorT>
+static VectorT columnsOf(const VectorT &array, int64_t columns, Range range) {
+  VectorT part;
+  part.reserve(array.size() / columns * (range.end - range.begin));
   for (auto row = array.begin(); row != array.end(); row += columns)
     part.insert(part.end(), row + range.begin, row + range.end);
   return part;
@@ -74,13 +74,17 @@ static Status checkFits(const Layer &first, const Layer &part, size_t number) {
 
 /// The rows of `array` of each of `parts`, next to each other. All have `rows`
 /// rows.
-template <typename T>
-static std::vector<T> sideBySide(llvm::ArrayRef<const Layer *> parts,
-                                 std::vector<T> Layer::*array, int64_t rows) {
-  std::vector<T> all;
+template <typename VectorT>
+static VectorT sideBySide(llvm::ArrayRef<const Layer *> parts,
+                          VectorT Layer::*array, int64_t rows) {
+  VectorT all;
+  size_t elements = 0;
+  for (const Layer *part : parts)
+    elements += (part->*array).size();
+  all.reserve(elements);
   for (int64_t row = 0; row < rows; ++row)
     for (const Layer *part : parts) {
-      const std::vector<T> &own = part->*array;
+      const VectorT &own = part->*array;
       auto columns = static_cast<int64_t>(own.size()) / rows;
       all.insert(all.end(), own.begin() + row * columns,
                  own.begin() + (row + 1) * columns);
@@ -162,7 +166,7 @@ static Layer takeRows(const Layer &layer, llvm::ArrayRef<int32_t> rows) {
     shard.gIdx.push_back(static_cast<int32_t>(groups.size() - 1));
   }
   if (layer.actOrder) {
-    shard.qweight.resize(codec.words(K) * N);
+    shard.qweight.assign(codec.words(K) * N, 0);
     for (int64_t k = 0; k < K; ++k)
       for (int64_t n = 0; n < N; ++n)
         codec.put(&shard.qweight[n], N, k,

@@ -12,6 +12,7 @@
 
 #include <bit>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 
 namespace nibble {
@@ -37,6 +38,12 @@ inline uint16_t floatToBfloat(float value) {
     return static_cast<uint16_t>(bits >> 16 | 0x40); // stays not-a-number
   return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
+
+/// The same for `count` numbers, many times as fast on x86-64-v3.
+void halvesToFloats(const uint16_t *halves, size_t count, float *floats);
+/// Likewise. \returns true if fp16 holds each number exactly; not-a-number
+/// counts as held.
+bool floatsToHalves(const float *floats, size_t count, uint16_t *halves);
 
 } // namespace nibble
 

@@ -304,6 +304,40 @@ TEST(QuantLinear, WeightIsTheCheckpointsOrder) {
                            f.model.qweight.size() * 4));
 }
 
+/// Large enough to be copied by several threads, and no whole pages.
+TEST(QuantLinear, LargeLayersAreCopiesOfTheCallersArrays) {
+  std::mt19937 random(std::random_device{}());
+  int64_t K = 2080, N = 10008;
+  model::Layer model = randomLayer(random, 4, 32, K, N, Groups::InOrder, false);
+  model::Layer given = model;
+  Result<QuantLinear> layer = QuantLinear::create(arraysOf(given, false));
+  ASSERT_TRUE(layer.ok()) << layer.status().message();
+  std::fill(given.qweight.begin(), given.qweight.end(), 0);
+  std::fill(given.qzeros.begin(), given.qzeros.end(), 0);
+  std::fill(given.scales.begin(), given.scales.end(), 0);
+  EXPECT_EQ(layer->weight().shape, (std::vector<int64_t>{K / 8, N}));
+  EXPECT_EQ(0, std::memcmp(layer->weight().data, model.qweight.data(),
+                           model.qweight.size() * 4));
+  // By rows of x that take out the first row of weights and the last.
+  std::vector<uint16_t> x(2 * K), y(2 * N);
+  x[0] = x[2 * K - 1] = floatToHalf(1);
+  Status status =
+      layer->forward(TensorView::dense(x.data(), DType::F16, {2, K}),
+                     TensorView::dense(y.data(), DType::F16, {2, N}));
+  ASSERT_TRUE(status.ok()) << status.message();
+  Codec codec = model.codec();
+  for (int64_t row : {0, 1})
+    for (int64_t n = 0; n < N; ++n) {
+      int64_t k = row * (K - 1), g = k / 32;
+      uint32_t code = codec.get(&model.qweight[n], N, k),
+               stored = codec.get(&model.qzeros[g * codec.words(N)], 1, n);
+      float steps = static_cast<float>(code) -
+                    static_cast<float>((stored + 1) & codec.maxCode());
+      EXPECT_EQ(halfToFloat(y[row * N + n]),
+                halfToFloat(floatToHalf(steps * model.scale(g, n))));
+    }
+}
+
 TEST(QuantLinear, EmptyLayerGivesItsBias) {
   Fixture f;
   QuantLinear layer = *QuantLinear::empty(4, 32, 64, 48, false);

@@ -49,7 +49,7 @@ inline model::Layer randomLayer(std::mt19937 &random, int bits,
   return layer;
 }
 
-inline TensorView view(const std::vector<int32_t> &data,
+inline TensorView view(llvm::ArrayRef<int32_t> data,
                        std::vector<int64_t> shape) {
   return TensorView::dense(data.data(), DType::I32, std::move(shape));
 }

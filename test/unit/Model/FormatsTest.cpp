@@ -51,13 +51,16 @@ std::vector<int32_t> randomWords(int64_t count) {
 /// 4 bits, K = 24 in groups of 16 and 8, N = 8.
 Spoilt gptq() {
   Layer layer = *emptyLayer(4, 16, 24, 8, true);
-  layer.qweight = randomWords(3 * 8);
+  llvm::copy(randomWords(3 * 8), layer.qweight.begin());
   layer.qzeros = randomWords(2);
   Spoilt result;
   result.tensors.add(gptqTensors("l", layer, Format::Gptq));
   result.settings = R"({"bits": 4, "group_size": 16})";
   return result;
 }
+
+/// Large enough to be packed by several threads, in uneven parts.
+constexpr int64_t largeK = 2056, largeN = 8200, largeGroups = 129;
 
 Spoilt awq() {
   Spoilt result;
@@ -173,7 +176,8 @@ TEST(Gptq, ErrorsNameTheTensor) {
 TEST(Gptq, SymmetricZerosTellTheFormat) {
   for (int bits : Codec::widths) {
     Layer layer = *emptyLayer(bits, -1, 32, 32, false);
-    layer.qweight = randomWords(static_cast<int64_t>(layer.qweight.size()));
+    llvm::copy(randomWords(static_cast<int64_t>(layer.qweight.size())),
+               layer.qweight.begin());
     Codec codec = layer.codec();
     for (int64_t n = 0; n < 32; ++n)
       codec.put(layer.qzeros.data(), 1, n, (1u << (bits - 1)) - 1);
@@ -223,6 +227,27 @@ TEST(Awq, NibblesAreInItsOrder) {
       EXPECT_EQ((nibbleOf(layer->qzeros[g], columns[i]) + 1) & 15,
                 nibbleOf(wordOf(given["qzeros"], g), i));
   }
+}
+
+TEST(Awq, LargeLayersHaveEveryCode) {
+  Spoilt given = awq();
+  int64_t words = largeN / 8;
+  std::vector<int32_t> packed = randomWords(largeK * words);
+  given.tensors.set("l.qweight", "I32", {largeK, words}, packed);
+  given.tensors.set("l.qzeros", "I32", {largeGroups, words},
+                    randomWords(largeGroups * words));
+  given.tensors.set("l.scales", "F32", {largeGroups, largeN},
+                    std::vector<float>(largeGroups * largeN, 0.1f));
+  Result<Layer> layer = given.load();
+  ASSERT_TRUE(layer.ok()) << layer.status().message();
+  const int columns[] = {0, 2, 4, 6, 1, 3, 5, 7};
+  int64_t wrong = 0;
+  for (int64_t k = 0; k < largeK; ++k)
+    for (int64_t w = 0; w < words; ++w)
+      for (int i = 0; i < 8; ++i)
+        wrong += layer->codec().get(&layer->qweight[w * 8 + columns[i]], largeN,
+                                    k) != nibbleOf(packed[k * words + w], i);
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(Awq, ErrorsNameTheTensor) {
@@ -282,6 +307,27 @@ TEST(Compressed, CodesAreRowsOfOutputs) {
   given["weight_zero_point"].shape = {16};
   expectRefused(given.load().status(), ErrorCode::InvalidFile,
                 "has shape [16], expected [8, 2]");
+}
+
+TEST(Compressed, LargeLayersHaveEveryCode) {
+  Spoilt given = compressed(byGroups);
+  int64_t words = largeK / 8;
+  std::vector<int32_t> packed = randomWords(largeN * words);
+  given.tensors.set("l.weight_packed", "I32", {largeN, words}, packed);
+  given.tensors.set("l.weight_shape", "I64", {2},
+                    std::vector<int64_t>{largeN, largeK});
+  given.tensors.set("l.weight_scale", "F32", {largeN, largeGroups},
+                    std::vector<float>(largeN * largeGroups, 0.1f));
+  given.tensors.set("l.weight_zero_point", "I32", {largeN / 8, largeGroups},
+                    randomWords(largeN / 8 * largeGroups));
+  Result<Layer> layer = given.load();
+  ASSERT_TRUE(layer.ok()) << layer.status().message();
+  int64_t wrong = 0;
+  for (int64_t n = 0; n < largeN; ++n)
+    for (int64_t k = 0; k < largeK; ++k)
+      wrong += layer->codec().get(&layer->qweight[n], largeN, k) !=
+               nibbleOf(packed[n * words + k / 8], k % 8);
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(Compressed, ScalesOfAnyStrategy) {

@@ -48,7 +48,8 @@ TEST(PackFixtures, EveryWordIsWhatTheFormulaGives) {
                               valuesOf<float>(tensor("zeros")),
                               valuesOf<int32_t>(tensor("g_idx")), {});
     ASSERT_TRUE(status.ok()) << status.message();
-    EXPECT_EQ(layer->qweight, valuesOf<int32_t>(tensor("qweight")));
+    EXPECT_EQ(llvm::ArrayRef<int32_t>(layer->qweight),
+              llvm::ArrayRef<int32_t>(valuesOf<int32_t>(tensor("qweight"))));
     EXPECT_EQ(layer->qzeros, valuesOf<int32_t>(tensor("qzeros")));
     EXPECT_EQ(layer->scales, valuesOf<uint16_t>(tensor("halves")));
     ++layers;

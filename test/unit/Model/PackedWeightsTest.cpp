@@ -65,7 +65,7 @@ TEST(PackedWeights, ScalesAndZerosOfATileLieTogether) {
       int64_t P = Codec{bits}.unitCodes(), K = 8 * P, N = words * P;
       Layer layer =
           randomLayer(random, bits, 2 * P, K, N, Groups::InOrder, false);
-      std::vector<uint16_t> packed = packScalesAndZeros(layer);
+      BulkVector<uint16_t> packed = packScalesAndZeros(layer);
       int64_t tiles = (N + 15) / 16;
       ASSERT_EQ(static_cast<int64_t>(packed.size()), 4 * tiles * 8 * 4);
       for (int64_t g = 0; g < 4; ++g)

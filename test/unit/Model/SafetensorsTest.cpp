@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <random>
 #include <sys/stat.h>
 
 using namespace nibble;
@@ -130,20 +131,46 @@ TEST(Safetensors, EveryPrefixOfAFileIsRefused) {
 
 /// Tensors are read when they are asked for: the file may be another by then.
 TEST(Safetensors, AFileCutShortIsAnError) {
-  std::string path = write(file(
-      R"({"a": {"dtype": "U8", "shape": [100000], "data_offsets": [0, 100000]}})",
-      100000));
+  // The second is read by several threads.
+  for (size_t count : {100000, 20000003}) {
+    std::string text = std::to_string(count);
+    std::string path =
+        write(file(R"({"a": {"dtype": "U8", "shape": [)" + text +
+                       R"(], "data_offsets": [0, )" + text + "]}}",
+                   count));
+    Result<SafetensorsFile> opened = SafetensorsFile::open(path);
+    ASSERT_TRUE(opened.ok()) << opened.status().message();
+    FileTensor tensor = opened->tensors().at("a");
+    EXPECT_EQ(tensor.bytes.read()->size(), count);
+    ASSERT_EQ(truncate(path.c_str(), count / 4), 0);
+    Result<std::vector<uint8_t>> bytes = tensor.bytes.read();
+    ASSERT_FALSE(bytes.ok());
+    EXPECT_EQ(bytes.status().code(), ErrorCode::IoError);
+    EXPECT_NE(bytes.status().message().find("ends at byte " +
+                                            std::to_string(count / 4) + " now"),
+              std::string::npos)
+        << bytes.status().message();
+  }
+}
+
+TEST(Safetensors, LargeTensorsAreReadWhole) {
+  constexpr int64_t count = 2500003; // 10 MB, and no whole page
+  std::mt19937 random(std::random_device{}());
+  std::vector<uint32_t> numbers(count);
+  for (uint32_t &each : numbers)
+    each = random();
+  llvm::ArrayRef bytes(reinterpret_cast<const uint8_t *>(numbers.data()),
+                       numbers.size() * 4);
+  std::string path = testing::TempDir() + "/nibble-large.safetensors";
+  ASSERT_TRUE(writeSafetensors(path, {{"small", "U8", {3}, bytes.take_front(3)},
+                                      {"large", "U32", {count}, bytes}})
+                  .ok());
   Result<SafetensorsFile> opened = SafetensorsFile::open(path);
   ASSERT_TRUE(opened.ok()) << opened.status().message();
-  FileTensor tensor = opened->tensors().at("a");
-  EXPECT_EQ(tensor.bytes.read()->size(), 100000u);
-  ASSERT_EQ(truncate(path.c_str(), 5000), 0);
-  Result<std::vector<uint8_t>> bytes = tensor.bytes.read();
-  ASSERT_FALSE(bytes.ok());
-  EXPECT_EQ(bytes.status().code(), ErrorCode::IoError);
-  EXPECT_NE(bytes.status().message().find("ends at byte 5000 now"),
-            std::string::npos)
-      << bytes.status().message();
+  Result<std::vector<uint8_t>> read =
+      opened->tensors().at("large").bytes.read();
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_TRUE(bytes == llvm::ArrayRef<uint8_t>(*read));
 }
 
 TEST(Safetensors, TakesLinksToFilesAndNothingElse) {

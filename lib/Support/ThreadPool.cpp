@@ -1,4 +1,4 @@
-//===- Jit/ThreadPool.cpp - The host's threads ----------------------------===//
+//===- Support/ThreadPool.cpp - The host's threads ------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,11 +7,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Jit/ThreadPool.h"
+#include "Support/ThreadPool.h"
 #include "llvm/Support/Threading.h"
 #include <algorithm>
+#include <exception>
 #include <pthread.h>
-#include <system_error>
 
 using namespace nibble;
 
@@ -32,7 +32,7 @@ ThreadPool::ThreadPool(unsigned threads) {
   try {
     for (unsigned i = 1; i < threads; ++i)
       workers.emplace_back([this] { work(); });
-  } catch (const std::system_error &) {
+  } catch (const std::exception &) { // std::system_error or std::bad_alloc
     // There can be no more: those that are there do the work.
   }
 }

@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Jit/ThreadPool.h"
+#include "Support/ThreadPool.h"
 #include <gtest/gtest.h>
 
 using namespace nibble;

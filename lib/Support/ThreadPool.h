@@ -1,4 +1,4 @@
-//===- Jit/ThreadPool.h - The host's threads ------------------------------===//
+//===- Support/ThreadPool.h - The host's threads --------------------------===//
 //
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,8 +10,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef NIBBLE_JIT_THREADPOOL_H
-#define NIBBLE_JIT_THREADPOOL_H
+#ifndef NIBBLE_SUPPORT_THREADPOOL_H
+#define NIBBLE_SUPPORT_THREADPOOL_H
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <atomic>
@@ -62,4 +62,4 @@ private:
 
 } // namespace nibble
 
-#endif // NIBBLE_JIT_THREADPOOL_H
+#endif // NIBBLE_SUPPORT_THREADPOOL_H
