@@ -116,7 +116,7 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
   if (words.find("warps=") == std::string::npos)
     config->warps = 0;
   if (words.find("prefetch=") == std::string::npos)
-    config->prefetch = -1;
+    config->prefetch = config->wgmma ? 0 : -1; // it needs the pipeline
   return config;
 }
 
