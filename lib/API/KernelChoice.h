@@ -110,8 +110,9 @@ CompileRequest hostRequest(const model::Layer &layer, CallKind kind,
                            const KernelConfig &overrides);
 
 /// What to compile for `layer` on `device`, which takes code for `target`, by
-/// `schedule` (auto, or one of a GPU). Few rows of a layer that has a packed
-/// order take it, unless the schedule or the overrides say otherwise.
+/// `schedule` (auto, or one of a GPU). A layer that has a packed order takes it
+/// where packedChoices() has something for the rows, unless the schedule or the
+/// overrides say otherwise.
 CompileRequest gpuRequest(const model::Layer &layer, CallKind kind,
                           const std::string &target,
                           const driver::DeviceProperties &device,

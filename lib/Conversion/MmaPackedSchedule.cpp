@@ -3,11 +3,11 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The schedule `mma_packed`, for few rows of x, where time is the time to read
-// the weights. A lane reads 16 bytes of packed weights at a time (of 3 bits, 16
-// and 8) straight into registers, several steps ahead and in the order that
-// mma.m16n8k16 wants them in; x goes through shared memory, which all warps of
-// a program read. A step:
+// The schedule `mma_packed` with prefetch > 0 (MmaPipeline.cpp has the other
+// way), for few rows of x, where time is the time to read the weights. A lane
+// reads 16 bytes of packed weights at a time (of 3 bits, 16 and 8) straight into
+// registers, several steps ahead and in the order that mma.m16n8k16 wants them
+// in; x goes through shared memory, which all warps of a program read. A step:
 //
 //   wait for x of this step, barrier
 //   x of step + stages - 1      -> shared memory       (cp.async)
