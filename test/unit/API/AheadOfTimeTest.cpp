@@ -69,6 +69,7 @@ TEST(AheadOfTime, HasWhatCallsOnAGpuAskFor) {
 TEST(AheadOfTime, HasWhatTunedCallsAskFor) {
   std::mt19937 random(std::random_device{}());
   driver::DeviceProperties device;
+  device.computeCapability = 90;
   device.multiprocessors = 132;
   device.maxSharedBytesPerBlock =
       static_cast<size_t>(TargetSpec::parse("sm_90a")->sharedBytes);
