@@ -102,8 +102,7 @@ struct QuantLinearOptions {
   std::string config;
   /// auto, or the one schedule to take: host; simt, mma or mma_packed on a GPU.
   /// auto holds weights on a GPU in both orders, the checkpoint's and the
-  /// packed one, which calls of up to 64 rows read and on sm_90a most others;
-  /// with mma or simt there is no packed copy.
+  /// packed one for up to 64 rows; with mma or simt there is no packed copy.
   std::string schedule = "auto";
   /// Captured calls do not tune: they run what is known. Tuning takes memory
   /// for x, y and up to 256 MiB or five times L2 of weights, at most half of

@@ -348,16 +348,16 @@ CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
   // The packed order is taken unless something says otherwise.
   int64_t rows = rowsToChooseFor(kind.bucket);
   bool silent = overrides.params.empty() && !overrides.warps;
-  bool asked = schedule == "mma_packed" || overrides.packed;
-  // What is asked for is for any number of rows.
-  int64_t fewRows = std::min(rows, PackedProgram::mostRows);
   std::vector<KernelConfig> packed;
   if (overrides.packed && overrides.prefetch > 0) {
-    packed = runnable(registerChoices(layer, fewRows, device));
-  } else if (asked || (schedule == "auto" && silent)) {
+    packed = runnable(registerChoices(
+        layer, std::min(rows, PackedProgram::mostRows), device));
+  } else if (schedule == "mma_packed" || overrides.packed || // any rows
+             (schedule == "auto" && silent)) {
     packed = runnable(packedChoices(layer, rows, device));
-    if (asked && packed.empty())
-      packed = runnable(packedChoices(layer, fewRows, device));
+    if (packed.empty() && !(schedule == "auto" && !overrides.packed))
+      packed = runnable(packedChoices(
+          layer, std::min(rows, PackedProgram::mostRows), device));
   }
   CompileRequest request;
   if (!packed.empty()) {
