@@ -98,7 +98,7 @@ struct QuantLinearOptions {
   /// Words of a configuration (docs/architecture.md) that take the place of
   /// nibble's own choice, such as `BLOCK_M=64 BLOCK_N=128 warps=8`; for tuning.
   /// On a GPU `packed=1` asks for weights in the packed order, with stages,
-  /// prefetch, splits and overlap among the words.
+  /// prefetch, wgmma, splits and overlap among the words.
   std::string config;
   /// auto, or the one schedule to take: host; simt, mma or mma_packed on a GPU.
   /// auto holds weights on a GPU in the orders that its calls read: on sm_90a

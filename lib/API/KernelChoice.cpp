@@ -117,7 +117,7 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
   if (words.find("warps=") == std::string::npos)
     config->warps = 0;
   if (words.find("prefetch=") == std::string::npos)
-    config->prefetch = -1;
+    config->prefetch = config->wgmma ? 0 : -1; // it needs the pipeline
   return config;
 }
 
@@ -301,8 +301,8 @@ nibble::tuningConfigs(const model::Layer &layer, int64_t rows, bool packed,
   return configs;
 }
 
-/// The request for `chosen`, one of packedConfigs, with what the overrides say
-/// of it.
+/// The request for `chosen`, one of packedChoices(), with what the overrides
+/// say of it.
 static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
                                     const std::string &target,
                                     KernelConfig chosen,

@@ -74,7 +74,8 @@ int invariantBucket(bool host);
 
 /// Words that take the place of nibble's own choices: block sizes, GROUP_M and
 /// warps (0 if it is not among them), and `packed=1` for the packed order with
-/// stages, prefetch (-1 if it is not among them), splits, wgmma and overlap.
+/// stages, prefetch (if it is not among them, 0 with wgmma=1 and else -1),
+/// splits, wgmma and overlap.
 /// Other words are refused.
 Result<KernelConfig> parseOverrides(const std::string &words);
 
@@ -116,8 +117,9 @@ CompileRequest hostRequest(const model::Layer &layer, CallKind kind,
                            const KernelConfig &overrides);
 
 /// What to compile for `layer` on `device`, which takes code for `target`, by
-/// `schedule` (auto, or one of a GPU). Few rows of a layer that has a packed
-/// order take it, unless the schedule or the overrides say otherwise.
+/// `schedule` (auto, or one of a GPU). A layer that has a packed order takes it
+/// where packedChoices() has something for the rows, unless the schedule or the
+/// overrides say otherwise.
 CompileRequest gpuRequest(const model::Layer &layer, CallKind kind,
                           const std::string &target,
                           const driver::DeviceProperties &device,

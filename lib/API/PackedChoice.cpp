@@ -43,6 +43,11 @@ static int64_t blockOf(int64_t rows) {
   return rows <= 8 ? 8 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
 }
 
+/// Steps over K of a warp.
+static int64_t stepsOf(const model::Layer &layer) {
+  return llvm::divideCeilSigned(layer.inFeatures, PackedProgram::warpRows);
+}
+
 //===----------------------------------------------------------------------===//
 // Weights in registers
 //===----------------------------------------------------------------------===//
@@ -61,14 +66,13 @@ static PackedProgram packedProgram(const PackedShape &shape, int64_t rows,
                                    const model::Layer &layer,
                                    int64_t groupRows) {
   // No more warps along K than it has steps.
-  int64_t steps = (layer.inFeatures + PackedProgram::warpRows - 1) /
-                  PackedProgram::warpRows;
+  int64_t steps = stepsOf(layer);
   int64_t warpsK = std::min<int64_t>(
       shape.warpsK, static_cast<int64_t>(llvm::PowerOf2Ceil(steps)));
   PackedProgram program;
   program.bits = layer.bits;
   program.groupRows = groupRows;
-  program.blockM = rows <= 8 ? 8 : rows <= 16 ? 16 : rows <= 32 ? 32 : 64;
+  program.blockM = blockOf(rows);
   program.blockN = shape.tiles * shape.warpsN * PackedProgram::tileColumns;
   program.blockK = warpsK * PackedProgram::warpRows;
   program.warps = static_cast<int>(shape.warpsN * warpsK);
@@ -189,14 +193,13 @@ static std::optional<std::string> dividesInVain(const PackedProgram &program,
                                                 int splits, int64_t rows,
                                                 const model::Layer &layer,
                                                 int multiprocessors) {
-  auto parts = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
-  int64_t steps = parts(layer.inFeatures, PackedProgram::warpRows);
+  int64_t steps = stepsOf(layer);
   int64_t divided = program.warpsK() * splits;
   if (divided > 1 && steps < divided)
     return "divides " + std::to_string(steps) + " steps over K into " +
            std::to_string(divided) + " parts";
-  int64_t blocks =
-      parts(rows, program.blockM) * parts(layer.outFeatures, program.blockN);
+  int64_t blocks = llvm::divideCeilSigned(rows, program.blockM) *
+                   llvm::divideCeilSigned(layer.outFeatures, program.blockN);
   if (splits > 1 && blocks >= multiprocessors)
     return "divides K of " + std::to_string(blocks) + " blocks, enough for " +
            std::to_string(multiprocessors) + " multiprocessors";

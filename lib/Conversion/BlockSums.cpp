@@ -37,9 +37,7 @@ void BlockSums::synchronize() {
 
 /// The shared memory of block `number` of the cluster where `address` is ours.
 Value BlockSums::ofBlock(Value address, int64_t number) {
-  constexpr unsigned clusterSpace = 7;
-  Type pointer = LLVM::LLVMPointerType::get(b.op().getContext(), clusterSpace);
-  return b.create<NVVM::MapaOp>(pointer, address, b.i32(number));
+  return b.create<NVVM::MapaOp>(clusterPointer(), address, b.i32(number));
 }
 
 LogicalResult BlockSums::store(const Warp &warp, ValueRange sums, Value rows) {

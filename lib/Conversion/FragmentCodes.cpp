@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Conversion/FragmentCodes.h"
+#include "Conversion/InlinePtx.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/StringExtras.h"
@@ -78,11 +79,8 @@ Value FragmentCodes::lop3(ArrayRef<Value> registers, ArrayRef<int64_t> numbers,
   for (int64_t number : numbers)
     text += hex(number, 8);
   text += hex(table, 2) + ";";
-  auto built = b.create<LLVM::InlineAsmOp>(
-      b.op().getI32Type(), registers, text, constraints,
-      /*has_side_effects=*/false, /*is_align_stack=*/false,
-      LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(),
-      ArrayAttr());
+  auto built = inlinePtx(b, b.op().getI32Type(), registers, text, constraints,
+                         /*stays=*/false);
   return b.unique(built.getRes());
 }
 

@@ -21,9 +21,10 @@ namespace nibble {
 /// The part of a configuration that this schedule reads.
 struct MmaPackedOptions {
   int warps;
-  /// Steps of x in shared memory at a time.
+  /// Steps of x in shared memory at a time; of a pipeline, of 128 rows of
+  /// weights and x.
   int stages;
-  /// Steps of weights in registers at a time.
+  /// Steps of weights in registers at a time; 0 for a pipeline.
   int prefetch;
   /// Blocks of a cluster that divide the steps over K.
   int splits;

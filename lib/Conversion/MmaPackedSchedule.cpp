@@ -3,11 +3,12 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The schedule `mma_packed`, for few rows of x, where time is the time to read
-// the weights. A lane reads 16 bytes of packed weights at a time (of 3 bits, 16
-// and 8) straight into registers, several steps ahead and in the order that
-// mma.m16n8k16 wants them in; x goes through shared memory, which all warps of
-// a program read. A step:
+// The schedule `mma_packed` with prefetch > 0 (MmaPipeline.cpp has the other
+// way), for few rows of x, where time is the time to read the weights. A lane
+// reads 16 bytes of packed weights at a time (of 3 bits, 16 and 8) straight
+// into registers, several steps ahead and in the order that mma.m16n8k16 wants
+// them in; x goes through shared memory, which all warps of a program read. A
+// step:
 //
 //   wait for x of this step, barrier
 //   x of step + stages - 1      -> shared memory       (cp.async)
@@ -21,6 +22,8 @@
 
 #include "Conversion/BlockSums.h"
 #include "Conversion/FragmentProducts.h"
+#include "Conversion/InlinePtx.h"
+#include "Conversion/PackedBlock.h"
 #include "Conversion/Schedule.h"
 #include "Conversion/StagedRows.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -57,20 +60,16 @@ private:
   TileEvaluator &evaluator;
   Type element;
   layout::PackedOrder order;
+  PackedBlock block;
   std::optional<FragmentProducts> products;
   /// part: which of the blocks that divide K this is; null if it is alone.
-  Value shared, thread, part, lane, warpK, warpN;
-  /// The steps over K of this block, where its warps' steps end, and the units
-  /// and tiles of 16 columns of all.
-  Value firstStep, endStep, endWarpStep, units, tiles;
+  Value shared, thread, part;
   /// This lane's place in each plane of the first unit and in the first row of
   /// scales, and the bytes from one to the next.
   Values codesAt;
   Value scalesAt, unitPitch, groupPitch;
   /// How many tiles are from a warp's first to each; empty where t is it.
   Values tileOffsets;
-  /// Rows of x in this block.
-  Value rows;
   std::optional<StagedRows> x;
 };
 
@@ -78,8 +77,8 @@ PackedBuilder::PackedBuilder(const MmaPackedPlan &plan,
                              const MmaPackedOptions &options, GpuBody &body)
     : WordMath(body.evaluator.builder()), plan(plan), options(options),
       body(body), evaluator(body.evaluator), element(plan.element()),
-      order(plan.order()), shared(body.shared), thread(body.thread),
-      part(body.part) {}
+      order(plan.order()), block(plan, options.splits, body),
+      shared(body.shared), thread(body.thread), part(body.part) {}
 
 //===----------------------------------------------------------------------===//
 // Weights
@@ -94,38 +93,19 @@ SmallVector<Value> PackedBuilder::loadStreamed(Value condition, Value pointer,
                                                int64_t offset,
                                                ValueRange before, bool keep) {
   size_t words = before.size();
-  SmallVector<Type> types(words, b.op().getI32Type());
-  Type result = LLVM::LLVMStructType::getLiteral(element.getContext(), types);
-  std::string list, outputs, ties;
-  for (size_t i = 0; i < words; ++i) {
-    list += (i ? ", $" : "$") + std::to_string(i);
-    outputs += "=r,";
-    ties += "," + std::to_string(i);
-  }
-  std::string text = "@$" + std::to_string(words + 1) + " ld.global.nc" +
+  std::string text = "@" + operandList(words + 1, 1) + " ld.global.nc" +
                      (keep ? "" : ".L1::no_allocate") + ".v" +
-                     std::to_string(words) + ".u32 {" + list + "}, [$" +
-                     std::to_string(words) + "+" + std::to_string(offset) +
-                     "];";
-  Values operands = {pointer, condition};
-  llvm::append_range(operands, before);
-  auto loaded = b.create<LLVM::InlineAsmOp>(
-      result, operands, text, outputs + "l,b" + ties,
-      /*has_side_effects=*/true, /*is_align_stack=*/false,
-      LLVM::tailcallkind::TailCallKind::None, LLVM::AsmDialectAttr(),
-      ArrayAttr());
-  Values values;
-  for (size_t i = 0; i < words; ++i)
-    values.push_back(b.create<LLVM::ExtractValueOp>(loaded.getRes(),
-                                                    static_cast<int64_t>(i)));
-  return values;
+                     std::to_string(words) + ".u32 {" + operandList(0, words) +
+                     "}, [" + operandList(words, 1) + "+" +
+                     std::to_string(offset) + "];";
+  return changeByPtx(b, before, text, {pointer, condition}, "l,b");
 }
 
 /// The words of this warp's rows of `step`, unit by unit and tile by tile, then
 /// its scales and zero points; `before` where there are no such rows.
 SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
-  Value warpStep = add(mul(step, b.i32(plan.warpsK())), warpK);
-  Value there = less(warpStep, endWarpStep);
+  Value warpStep = add(mul(step, b.i32(plan.warpsK())), block.warpK);
+  Value there = less(warpStep, block.endWarpStep);
   Values loaded;
   auto load = [&](Value row, int64_t tile, int64_t tileBytes, int64_t words,
                   bool keep) {
@@ -140,10 +120,7 @@ SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
                                     before.slice(loaded.size(), words), keep));
   };
   for (int64_t u = 0; u < plan.units(); ++u) {
-    Value unit = add(mul(warpStep, b.i32(plan.units())), b.i32(u));
-    // Beyond K x is 0, and any codes will do.
-    if (!plan.wholeSteps)
-      unit = b.make<arith::MinUIOp>(unit, add(units, b.i32(-1)));
+    Value unit = block.unit(warpStep, u);
     Value toUnit = mul(wide(unit), unitPitch);
     for (int64_t t = 0; t < plan.tiles(); ++t)
       for (auto [plane, from] : llvm::zip_equal(order.planes(), codesAt))
@@ -151,19 +128,11 @@ SmallVector<Value> PackedBuilder::loadWeights(Value step, ValueRange before) {
              /*keep=*/false);
   }
   for (int64_t s = 0; s < plan.scalesPerStep(); ++s) {
-    Value group;
-    if (plan.groupRows % MmaPackedPlan::warpRows == 0)
-      group = div(warpStep, plan.groupRows / MmaPackedPlan::warpRows);
-    else
-      group = div(add(mul(warpStep, b.i32(MmaPackedPlan::warpRows)),
-                      b.i32(s * plan.stepsPerScale() * 16)),
-                  plan.groupRows);
-    if (!plan.wholeSteps && plan.scalesPerStep() > 1) {
-      auto scales = cast<MatrixType>(plan.scales.getType());
-      Value last =
-          add(narrow(evaluator.sizeValue(scales.getShape()[0])), b.i32(-1));
-      group = b.make<arith::MinUIOp>(group, last);
-    }
+    // A step within one group is the group's number but for a factor.
+    constexpr int64_t warpRows = MmaPackedPlan::warpRows;
+    Value group = plan.groupRows % warpRows == 0
+                      ? div(warpStep, plan.groupRows / warpRows)
+                      : block.group(warpStep, s);
     Value row = at(scalesAt, mul(wide(group), groupPitch));
     for (int64_t t = 0; t < plan.tiles(); ++t)
       load(row, t, 64, 2, /*keep=*/true);
@@ -206,7 +175,7 @@ SmallVector<Value> PackedBuilder::step(Value step, int64_t prefetched,
   ValueRange sums = carried.take_front(sumCount());
   ValueRange weights =
       carried.slice(sumCount() + prefetched * weightCount(), weightCount());
-  Value own = add(slot, mul(warpK, b.i32(2 * plan.blockM * 128)));
+  Value own = add(slot, mul(block.warpK, b.i32(2 * plan.blockM * 128)));
   auto multiplied = [&] {
     return products->compute(sums, weights, at(shared, own));
   };
@@ -214,8 +183,8 @@ SmallVector<Value> PackedBuilder::step(Value step, int64_t prefetched,
   if (plan.wholeK)
     next = multiplied();
   else {
-    Value warpStep = add(mul(step, b.i32(plan.warpsK())), warpK);
-    next = branch(less(warpStep, endWarpStep), sums, multiplied);
+    Value warpStep = add(mul(step, b.i32(plan.warpsK())), block.warpK);
+    next = branch(less(warpStep, block.endWarpStep), sums, multiplied);
   }
   x->place(fetched, filled);
   for (int64_t d = 0; d < plan.prefetch; ++d) {
@@ -231,53 +200,24 @@ SmallVector<Value> PackedBuilder::step(Value step, int64_t prefetched,
 }
 
 LogicalResult PackedBuilder::build() {
-  StoreOp store = plan.product.store;
-  FailureOr<Value> mBlock = evaluator.scalar(store.getCoordinates()[0]),
-                   nBlock = evaluator.scalar(store.getCoordinates()[1]);
-  FailureOr<Value> rowsInside = evaluator.extentInside(store, 0);
-  if (failed(mBlock) || failed(nBlock) || failed(rowsInside))
+  if (failed(block.locate()))
     return failure();
-  rows = narrow(*rowsInside);
-  lane = rem(thread, 32);
-  products.emplace(plan, b, lane);
-  Value warp = div(thread, 32);
-  warpK = rem(warp, plan.warpsK());
-  warpN = div(warp, plan.warpsK());
-  Value K = narrow(
-      evaluator.sizeValue(cast<MatrixType>(plan.x.getType()).getShape()[1]));
-  Value N =
-      narrow(evaluator.sizeValue(store.getMatrix().getType().getShape()[1]));
-  firstStep = b.i32(0);
-  endStep = ceilDiv(K, plan.blockK);
-  endWarpStep = ceilDiv(K, MmaPackedPlan::warpRows);
-  Value endOfX = K;
-  if (part) {
-    // Blocks take steps one after another, as evenly as they come.
-    Value all = endStep;
-    firstStep = div(mul(all, part), options.splits);
-    endStep = div(mul(all, add(part, b.i32(1))), options.splits);
-    endWarpStep =
-        b.make<arith::MinUIOp>(endWarpStep, mul(endStep, b.i32(plan.warpsK())));
-    endOfX = b.make<arith::MinUIOp>(K, mul(endStep, b.i32(plan.blockK)));
-  }
-  units = ceilDiv(K, plan.unitRows());
-  tiles = ceilDiv(N, MmaPackedPlan::tileColumns);
-
-  Value tile =
-      add(mul(narrow(*nBlock), b.i32(plan.blockN / MmaPackedPlan::tileColumns)),
-          mul(warpN, b.i32(plan.tiles())));
+  block.divide();
+  products.emplace(plan, b, block.lane);
+  Value tiles = block.tiles,
+        tile = add(block.firstTile, mul(block.warpN, b.i32(plan.tiles())));
   int64_t unitBytes = 4 * order.unitWords();
   unitPitch = mul(wide(tiles), i64(unitBytes));
   groupPitch = mul(wide(tiles), i64(64));
   for (const layout::PackedOrder::Plane &plane : order.planes()) {
-    Value inUnit =
-        add(b.i32(4 * plane.firstWord), mul(lane, b.i32(4 * plane.laneWords)));
+    Value inUnit = add(b.i32(4 * plane.firstWord),
+                       mul(block.lane, b.i32(4 * plane.laneWords)));
     codesAt.push_back(at(evaluator.matrix(plan.codes).address,
                          add(mul(wide(tile), i64(unitBytes)), wide(inUnit))));
   }
-  scalesAt =
-      at(evaluator.matrix(plan.scales).address,
-         add(mul(wide(tile), i64(64)), wide(mul(div(lane, 4), b.i32(8)))));
+  scalesAt = at(
+      evaluator.matrix(plan.scales).address,
+      add(mul(wide(tile), i64(64)), wide(mul(div(block.lane, 4), b.i32(8)))));
   if (!plan.wholeN)
     for (int64_t t = 0; t < plan.tiles(); ++t) {
       // Tiles beyond the last repeat it; they are not stored.
@@ -286,44 +226,43 @@ LogicalResult PackedBuilder::build() {
       tileOffsets.push_back(wide(b.make<arith::SubIOp>(clamped, tile)));
     }
 
-  Value firstRow = mul(narrow(*mBlock), b.i32(plan.blockM));
-  x.emplace(plan, evaluator, shared, thread, firstRow, rows, endOfX);
+  x.emplace(plan, evaluator, shared, thread, block.firstRow(), block.rows,
+            block.endRow);
   if (options.overlap)
     b.create<NVVM::GriddepcontrolOp>(
         NVVM::GridDepActionKind::launch_dependents);
   Values carried(sumCount(), b.splat(b.op().getF32Type(), 0));
   for (int64_t d = 0; d < plan.prefetch; ++d)
-    llvm::append_range(carried, loadWeights(add(firstStep, b.i32(d)),
+    llvm::append_range(carried, loadWeights(add(block.firstStep, b.i32(d)),
                                             Values(weightCount(), b.i32(0))));
   // x is what the kernel before may have written; weights are not.
   if (options.overlap)
     b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
   for (int64_t s = 0; s + 1 < plan.stages; ++s) {
     Value slot = b.i32(s * plan.stageBytes());
-    x->place(fetch(add(firstStep, b.i32(s)), slot), slot);
+    x->place(fetch(add(block.firstStep, b.i32(s)), slot), slot);
   }
   carried.push_back(b.i32(0));
 
   int64_t ahead = plan.prefetch;
-  auto loop = b.create<scf::ForOp>(firstStep, endStep, b.i32(ahead), carried);
-  if (!loop.getBody()->empty())
-    loop.getBody()->back().erase();
-  b.inBlock(loop.getBody(), [&] {
-    Values next(loop.getRegionIterArgs());
-    for (int64_t d = 0; d < ahead; ++d) {
-      Value number = add(loop.getInductionVar(), b.i32(d));
-      auto run = [&] { return step(number, d, next); };
-      next = d == 0 ? run() : branch(less(number, endStep), next, run);
-    }
-    b.create<scf::YieldOp>(next);
-  });
+  Values results =
+      b.loop(block.firstStep, block.endStep, b.i32(ahead), carried,
+             [&](Value first, ValueRange held) {
+               Values next(held);
+               for (int64_t d = 0; d < ahead; ++d) {
+                 Value number = add(first, b.i32(d));
+                 auto run = [&] { return step(number, d, next); };
+                 next = d == 0 ? run()
+                               : branch(less(number, block.endStep), next, run);
+               }
+               return next;
+             });
   // The sums take the place of x.
   if (plan.copiesX)
     b.create<NVVM::CpAsyncWaitGroupOp>(0);
-  BlockSums::Warp place = {lane, warpK,
-                           mul(warpN, b.i32(plan.tiles() * plan.tileWidth()))};
   return BlockSums(plan, options.splits, body, shared)
-      .store(place, loop.getResults().take_front(sumCount()), rows);
+      .store({block.lane, block.warpK, block.warpColumn()},
+             ValueRange(results).take_front(sumCount()), block.rows);
 }
 
 } // namespace

@@ -184,8 +184,7 @@ void MmaBuilder::writeStage(ArrayRef<Staged> staged, Value stage) {
       write();
       continue;
     }
-    auto guard = b.create<scf::IfOp>(each.condition, /*withElseRegion=*/false);
-    b.inBlock(guard.thenBlock(), write);
+    b.when(each.condition, write);
   }
 }
 
@@ -318,8 +317,7 @@ LogicalResult MmaBuilder::build() {
 
   LogicalResult result = success();
   Value any = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, *lower, *upper);
-  auto guard = b.create<scf::IfOp>(any, /*withElseRegion=*/false);
-  b.inBlock(guard.thenBlock(), [&] {
+  b.when(any, [&] {
     SmallVector<Staged> staged;
     result = computeOperands(*lower, staged);
     if (succeeded(result))

@@ -86,20 +86,23 @@ def ScheduleMmaPacked : Nibble_SchedulePass<"nibble-schedule-mma-packed"> {
 
     Postcondition: each kernel is an `llvm.func` with `nvvm.kernel`. Lanes read
     weights into registers as `mma.sync` takes them, `prefetch` steps ahead; x
-    goes through `stages` stages of shared memory. Warps divide the columns and
+    goes through `stages` stages of shared memory. With `prefetch=0` weights go
+    through these stages, too, brought by further warps; and with `wgmma` four
+    warps multiply together, with weights in registers. Warps divide the columns and
     the rows of K of a step, and `splits` programs of a cluster the steps; what
     those of one column sum up is added in their order, and what follows the
     product is computed on the totals.
 
     Matches what nibble-schedule-mma matches if the right operand of the
     product is dequantized from codes that are unpacked along rows, with scales
-    and zero points gathered by the rows' groups; with up to 64 rows in
-    multiples of 8, and a step over K that is a multiple of 128.
+    and zero points gathered by the rows' groups; with up to 64 rows (by `wgmma`
+    256) in multiples of 8, and a step over K that is a multiple of 128.
   }];
   let options = [
     Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,
     Option<"stages", "stages", "int", /*default=*/"3",
-           "Steps of x in shared memory at a time, for packed weights">,
+           "Steps of x (of a pipeline, of 128 rows of weights and x) in shared "
+           "memory at a time, for packed weights">,
     Option<"prefetch", "prefetch", "int", /*default=*/"1",
            "Steps of packed weights in registers at a time; 0 for a pipeline of "
            "weights and x through shared memory (sm_90)">,
@@ -127,7 +130,8 @@ def ScheduleGpu : Nibble_SchedulePass<"nibble-schedule-gpu"> {
   let options = [
     Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,
     Option<"stages", "stages", "int", /*default=*/"3",
-           "Steps of x in shared memory at a time, for packed weights">,
+           "Steps of x (of a pipeline, of 128 rows of weights and x) in shared "
+           "memory at a time, for packed weights">,
     Option<"prefetch", "prefetch", "int", /*default=*/"1",
            "Steps of packed weights in registers at a time; 0 for a pipeline of "
            "weights and x through shared memory (sm_90)">,

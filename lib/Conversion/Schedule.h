@@ -30,7 +30,7 @@ mlir::LogicalResult scheduleSimt(ir::KernelOp kernel, int warps);
 mlir::LogicalResult scheduleMma(ir::KernelOp kernel, int warps,
                                 int64_t sharedBytes);
 
-/// Tensor cores on packed weights, for few rows.
+/// Tensor cores on packed weights.
 mlir::LogicalResult scheduleMmaPacked(ir::KernelOp kernel,
                                       const MmaPackedOptions &options);
 

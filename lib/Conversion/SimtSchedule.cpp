@@ -45,8 +45,7 @@ static LogicalResult storeElements(TileEvaluator &evaluator, StoreOp store,
     return result;
   Value takesPart = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, thread,
                                           b.index(elements % threads));
-  auto guard = b.create<scf::IfOp>(takesPart, /*withElseRegion=*/false);
-  b.inBlock(guard.thenBlock(), [&] { write(own + Position(whole * threads)); });
+  b.when(takesPart, [&] { write(own + Position(whole * threads)); });
   return result;
 }
 

@@ -110,8 +110,7 @@ SmallVector<Value> StagedRows::fetch(const Rows &from, Value step, Value slot) {
     // Rows beyond the last may hold anything: each row of x has sums of its
     // own. Columns beyond K are multiplied, and must be 0.
     Value copied = plan.wholeSteps ? both(isRow, inEnd) : isRow;
-    auto guard = b.create<scf::IfOp>(copied, /*withElseRegion=*/false);
-    b.inBlock(guard.thenBlock(), [&, r = r] {
+    b.when(copied, [&, r = r] {
       Value source = at(from.address[r], bytes), size;
       if (!plan.wholeSteps) {
         source = select(inEnd, source, from.address[r]);
@@ -127,8 +126,7 @@ SmallVector<Value> StagedRows::fetch(const Rows &from, Value step, Value slot) {
 
 void StagedRows::place(const Rows &from, ValueRange values, Value slot) {
   for (auto [r, value] : llvm::enumerate(values)) {
-    auto guard = b.create<scf::IfOp>(from.inside[r], /*withElseRegion=*/false);
-    b.inBlock(guard.thenBlock(), [&, r = r, value = value] {
+    b.when(from.inside[r], [&, r = r, value = value] {
       b.create<LLVM::StoreOp>(value,
                               at(shared, add(slot, from.placeInStage[r])), 16);
     });

@@ -209,9 +209,7 @@ LogicalResult TileEvaluator::store(StoreOp op, Positions rows,
         b.create<LLVM::StoreOp>(value, place, align);
         continue;
       }
-      auto guard = b.create<scf::IfOp>(inside, /*withElseRegion=*/false);
-      b.inBlock(guard.thenBlock(),
-                [&] { b.create<LLVM::StoreOp>(value, place, align); });
+      b.when(inside, [&] { b.create<LLVM::StoreOp>(value, place, align); });
     }
   return success();
 }

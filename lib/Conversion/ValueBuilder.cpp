@@ -65,20 +65,19 @@ Value ValueBuilder::splat(Type type, double value) {
   return constant(number);
 }
 
-SmallVector<Value>
-ValueBuilder::loop(Value end, int64_t step, ValueRange carried,
-                   function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-  auto loop = create<scf::ForOp>(index(0), end, index(step), carried);
-  OpBuilder::InsertionGuard guard(builder);
-  Block *block = loop.getBody();
-  if (!block->empty())
-    block->back().erase();
-  builder.setInsertionPointToEnd(block);
-  push();
-  SmallVector<Value> next =
-      body(loop.getInductionVar(), loop.getRegionIterArgs());
-  pop();
-  builder.setInsertionPointToEnd(block);
-  create<scf::YieldOp>(next);
+void ValueBuilder::when(Value condition, function_ref<void()> body) {
+  auto guard = create<scf::IfOp>(condition, /*withElseRegion=*/false);
+  inBlock(guard.thenBlock(), body);
+}
+
+SmallVector<Value> ValueBuilder::loop(Value first, Value end, Value step,
+                                      ValueRange carried, LoopBody body) {
+  auto loop = create<scf::ForOp>(first, end, step, carried);
+  if (!loop.getBody()->empty())
+    loop.getBody()->back().erase();
+  inBlock(loop.getBody(), [&] {
+    create<scf::YieldOp>(
+        body(loop.getInductionVar(), loop.getRegionIterArgs()));
+  });
   return SmallVector<Value>(loop.getResults());
 }

@@ -78,14 +78,23 @@ public:
     pop();
   }
 
-  /// Builds a counted loop from 0 to `end` in steps of `step` that carries
-  /// `carried`; `body` gets the counter and the carried values and returns
-  /// their successors.
-  mlir::SmallVector<mlir::Value>
-  loop(mlir::Value end, int64_t step, mlir::ValueRange carried,
-       llvm::function_ref<mlir::SmallVector<mlir::Value>(mlir::Value,
-                                                         mlir::ValueRange)>
-           body);
+  /// Builds `body` where `condition` (i1) holds.
+  void when(mlir::Value condition, llvm::function_ref<void()> body);
+
+  /// What a loop builds for its counter and the carried values: their
+  /// successors.
+  using LoopBody = llvm::function_ref<mlir::SmallVector<mlir::Value>(
+      mlir::Value, mlir::ValueRange)>;
+  /// Builds a counted loop from `first` to `end` in steps of `step`, all of one
+  /// type, that carries `carried`.
+  mlir::SmallVector<mlir::Value> loop(mlir::Value first, mlir::Value end,
+                                      mlir::Value step,
+                                      mlir::ValueRange carried, LoopBody body);
+  /// The same with counters of type `index`, from 0 on.
+  mlir::SmallVector<mlir::Value> loop(mlir::Value end, int64_t step,
+                                      mlir::ValueRange carried, LoopBody body) {
+    return loop(index(0), end, index(step), carried, body);
+  }
 
   mlir::OpBuilder &op() { return builder; }
   mlir::Location getLoc() const { return loc; }

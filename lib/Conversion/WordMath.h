@@ -63,6 +63,12 @@ protected:
     return at(pointer, bytes, b.op().getI8Type());
   }
 
+  /// A pointer into the shared memory of the blocks of a cluster: address
+  /// space 7.
+  mlir::Type clusterPointer() {
+    return mlir::LLVM::LLVMPointerType::get(b.op().getContext(), 7);
+  }
+
   /// `condition ? body() : otherwise`, as a branch.
   Values branch(Value condition, mlir::ValueRange otherwise,
                 llvm::function_ref<Values()> body) {

@@ -27,6 +27,8 @@ std::optional<std::string> PackedProgram::refusal(int64_t available) const {
   std::string who = wgmma ? " groups of 4 warps" : " warps";
   if (wgmma && !pipelined())
     return "multiplies by wgmma, which needs prefetch=0";
+  if (warps % unitWarps())
+    return "has " + number(warps) + " warps, of which wgmma takes 4 at a time";
   if (warps % (unitWarps() * warpsK()))
     return "has " + number(blockK) + " steps over K, which " +
            number(warps / unitWarps()) + who + " cannot divide into parts of " +

@@ -123,15 +123,61 @@ TEST(KernelChoice, PackedBlocksHoldAllRows) {
   }
 }
 
+TEST(KernelChoice, WordsSayWhichWayOfThePackedOrder) {
+  model::Layer layer = layerOf(4, 128, 1024, 1024);
+  auto configFor = [&](int64_t rows, const std::string &words) {
+    CompileRequest request = gpuRequest(layer, kindOf(rows), "sm_90a", h100(),
+                                        *parseOverrides(words));
+    Result<CompiledKernel> kernel = compile(request);
+    EXPECT_TRUE(kernel.ok()) << words << ": " << kernel.status().message();
+    return *KernelConfig::parse(request.config);
+  };
+  KernelConfig config = configFor(1, "packed=1 prefetch=2");
+  EXPECT_EQ(config.prefetch, 2);
+  EXPECT_FALSE(config.wgmma);
+  // Many rows take the blocks of the most that one has.
+  EXPECT_EQ(configFor(1000, "packed=1 prefetch=1").params["BLOCK_M"], 64);
+  config = configFor(
+      1, "packed=1 prefetch=0 BLOCK_N=64 BLOCK_K=256 warps=4 stages=8");
+  EXPECT_EQ(config.prefetch, 0);
+  EXPECT_EQ(config.stages, 8);
+  for (const char *words :
+       {"packed=1 prefetch=0 wgmma=1 BLOCK_M=32 BLOCK_N=128 BLOCK_K=128 "
+        "warps=8 stages=4",
+        "packed=1 wgmma=1 BLOCK_M=32 BLOCK_N=128 BLOCK_K=128 warps=8 "
+        "stages=4"}) {
+    config = configFor(1, words);
+    EXPECT_TRUE(config.wgmma) << words;
+    EXPECT_EQ(config.prefetch, 0) << words;
+    EXPECT_EQ(config.params["BLOCK_M"], 32) << words;
+  }
+  // wgmma=0 and splits=1 are choices, too.
+  config = configFor(1000, "packed=1 prefetch=0 wgmma=0 BLOCK_M=64 BLOCK_N=64 "
+                           "BLOCK_K=128 warps=4 stages=4");
+  EXPECT_FALSE(config.wgmma);
+  EXPECT_EQ(config.splits, 1);
+}
+
 TEST(KernelChoice, WordsOfThePackedOrderNeedIt) {
-  for (const char *words : {"stages=3", "prefetch=2", "overlap=1", "packed=128",
-                            "packed=1 BITS=4", "packed=1 x@16"}) {
+  for (const char *words :
+       {"stages=3", "prefetch=2", "prefetch=0", "wgmma=1", "splits=2",
+        "overlap=1", "packed=128", "packed=1 BITS=4", "packed=1 x@16"}) {
     Result<KernelConfig> config = parseOverrides(words);
     ASSERT_FALSE(config.ok()) << words;
     EXPECT_EQ(config.status().code(), ErrorCode::InvalidArgument);
   }
   EXPECT_TRUE(
       parseOverrides("packed=1 stages=4 prefetch=2 overlap=1 BLOCK_N=64").ok());
+  // Every word comes back as it was given; what was not is no choice.
+  for (const char *words :
+       {"packed=1", "packed=1 prefetch=0", "packed=1 prefetch=2",
+        "packed=1 prefetch=0 wgmma=1 splits=2 stages=5 warps=8 BLOCK_M=128"}) {
+    KernelConfig config = *parseOverrides(words);
+    EXPECT_EQ(*parseOverrides(overrideWords(config)), config) << words;
+  }
+  EXPECT_EQ(parseOverrides("packed=1")->prefetch, -1);
+  EXPECT_EQ(parseOverrides("packed=1 prefetch=0")->prefetch, 0);
+  EXPECT_EQ(parseOverrides("packed=1 wgmma=1")->prefetch, 0);
 }
 
 /// server/lorax_server/layers/gptq/quant_linear.py: the list, and how

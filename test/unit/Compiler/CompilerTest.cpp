@@ -107,6 +107,38 @@ TEST(Compiler, ErrorsNameTheirPlace) {
 }
 
 /// What MLIR's parser or printer would not survive.
+TEST(Compiler, WordsOfPackedKernelsNeedTheirTargets) {
+  auto status = [](const char *target, const std::string &words) {
+    CompileRequest request;
+    request.kernel = "matmul_248";
+    request.target = target;
+    request.config = "BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 "
+                     "BLOCK_M=64 BLOCK_N=64 BLOCK_K=128 X=f16 T=f16 Y=f16 "
+                     "S=f16 packed=128 warps=4 stages=4 " +
+                     words;
+    return compile(request).status();
+  };
+  for (const char *target : {"host", "sm_80", "sm_89"}) {
+    std::string is = std::string("; the target is ") + target;
+    for (const char *word : {"prefetch=0", "splits=2", "overlap=1"}) {
+      std::string name = word == std::string("splits=2") ? "splits" : word;
+      EXPECT_REFUSED(status(target, word), InvalidArgument,
+                     name + " needs sm_90a or later" + is);
+    }
+    EXPECT_REFUSED(status(target, "wgmma=1"), InvalidArgument,
+                   "wgmma=1 needs sm_90a" + is);
+  }
+  for (const char *target : {"sm_100a", "sm_120a"}) {
+    EXPECT_REFUSED(status(target, "prefetch=0 wgmma=1"), InvalidArgument,
+                   std::string("wgmma=1 needs sm_90a; the target is ") +
+                       target);
+    EXPECT_TRUE(status(target, "prefetch=0").ok());
+  }
+  EXPECT_TRUE(status("sm_90a", "prefetch=0 wgmma=1").ok());
+  EXPECT_REFUSED(status("sm_90a", "prefetch=1 wgmma=1"), CompileError,
+                 "multiplies by wgmma, which needs prefetch=0");
+}
+
 TEST(Compiler, BoundsTheTextOfKernels) {
   auto repeat = [](const char *text, int times) {
     std::string all;

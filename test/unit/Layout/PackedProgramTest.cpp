@@ -27,6 +27,25 @@ PackedProgram program() {
   return program;
 }
 
+PackedProgram pipeline() {
+  PackedProgram pipeline = program();
+  pipeline.blockM = 16;
+  pipeline.blockK = 256;
+  pipeline.warps = 4;
+  pipeline.stages = 4;
+  pipeline.prefetch = 0;
+  return pipeline;
+}
+
+PackedProgram wgmma() {
+  PackedProgram program = pipeline();
+  program.blockM = program.blockN = 128;
+  program.blockK = 128;
+  program.warps = 8;
+  program.wgmma = true;
+  return program;
+}
+
 TEST(PackedProgram, DividesItsBlock) {
   PackedProgram p = program();
   EXPECT_EQ(p.refusal(h100Bytes), std::nullopt);
@@ -56,12 +75,90 @@ TEST(PackedProgram, KeepsTheWordsOfItsRowsInRegisters) {
   }
 }
 
+TEST(PackedProgram, PipelineHasWarpsThatFillItsStages) {
+  PackedProgram p = pipeline();
+  EXPECT_EQ(p.refusal(h100Bytes), std::nullopt);
+  EXPECT_EQ(p.warpsK(), 2);
+  EXPECT_EQ(p.warpsN(), 2);
+  EXPECT_EQ(p.tiles(), 2);
+  EXPECT_EQ(p.multipliers(), 4 * 32);
+  // One warp brings weights, more bring more rows of x.
+  for (auto [rows, stagers] : {std::pair(8, 32), std::pair(16, 32),
+                               std::pair(32, 64), std::pair(64, 128)}) {
+    p.blockM = rows;
+    EXPECT_EQ(p.stagers(), stagers) << rows;
+    EXPECT_EQ(p.threads(), 4 * 32 + 32 + stagers) << rows;
+  }
+  // With weights in registers all warps bring x and multiply.
+  p = program();
+  EXPECT_EQ(p.stagers(), p.threads());
+  EXPECT_EQ(p.multipliers(), p.threads());
+}
+
+TEST(PackedProgram, FourWarpsOfWgmmaTakeTheirTilesTogether) {
+  PackedProgram p = wgmma();
+  EXPECT_EQ(p.refusal(h100Bytes), std::nullopt);
+  EXPECT_EQ(p.tileWidth(), 64);
+  EXPECT_EQ(p.warpsK(), 1);
+  EXPECT_EQ(p.warpsN(), 2);
+  EXPECT_EQ(p.tiles(), 1);
+  // Four warps bring weights and x.
+  EXPECT_EQ(p.threads(), (8 + 4) * 32);
+  EXPECT_FALSE(p.scalesSums());
+  // Those that multiply get the registers that those four can spare, and all
+  // fit into a multiprocessor: 40 is what is left to each of the four's.
+  EXPECT_TRUE(p.givesRegisters());
+  EXPECT_EQ(p.mostRegisters() % 8, 0);
+  EXPECT_LE(p.multipliers() * p.mostRegisters() + p.stagers() * 40, 65536);
+  p.blockM = 64;
+  EXPECT_FALSE(p.givesRegisters());
+  EXPECT_LE(p.threads() * p.mostRegisters(), 65536);
+}
+
+/// What is copied into a stage does not overlap, and swizzled pieces begin
+/// where their swizzle does.
+TEST(PackedProgram, StagesHoldWhatIsCopiedIntoThem) {
+  for (PackedProgram p : {pipeline(), wgmma()})
+    for (int bits : {2, 3, 4, 8})
+      for (int64_t groupRows : {16, 32, 48, 128, 1 << 30}) {
+        p.bits = bits;
+        p.groupRows = groupRows;
+        // 128 rows of x, two bytes each; of weights, `bits` bits each; of 16
+        // columns 64 bytes of scales and zero points.
+        EXPECT_EQ(p.xBytes(), 128 * p.blockM * 2);
+        EXPECT_EQ(p.codeBytes(), 128 * p.blockN * bits / 8);
+        int64_t scales = p.scalesPerStep() * p.blockN / 16 * 64;
+        int64_t least = p.xBytes() + p.codeBytes() + scales;
+        EXPECT_GE(p.stageBytes(), least);
+        EXPECT_LT(p.stageBytes(), least + 1024);
+        EXPECT_EQ(p.stageBytes() % 1024, 0);
+        // A step's scales: one, or as many as groups begin in 128 rows.
+        EXPECT_EQ(p.scalesPerStep(), groupRows == 48   ? 8
+                                     : groupRows < 128 ? 128 / groupRows
+                                                       : 1);
+        // Bulk copies are of 16 bytes each.
+        EXPECT_EQ(p.unitBytes() % 16, 0);
+        EXPECT_GE(p.sharedBytes(),
+                  1024 + p.stages * p.stageBytes() + p.stages * 2 * 8);
+      }
+  // Wide blocks need more for their sums than for stages.
+  PackedProgram p = pipeline();
+  p.blockK = 512;
+  p.blockN = 256;
+  p.blockM = 64;
+  p.warps = 16;
+  p.bits = 2;
+  p.stages = 8;
+  EXPECT_GT(p.sumBytes(), p.stages * p.stageBytes());
+  EXPECT_GE(p.sharedBytes(), p.sumBytes() + 1024 + p.stages * 16);
+}
+
 TEST(PackedProgram, SaysWhyNot) {
-  auto why = [](auto change, int64_t bytes = h100Bytes) {
-    PackedProgram p = program();
+  auto whyNot = [](PackedProgram p, auto change, int64_t bytes) {
     change(p);
     return p.refusal(bytes).value_or("");
   };
+  auto why = [&](auto change) { return whyNot(program(), change, h100Bytes); };
   using P = PackedProgram;
   EXPECT_EQ(why([](P &p) { p.groupRows = 24; }),
             "has groups of 24 rows, not a multiple of 16");
@@ -88,6 +185,44 @@ TEST(PackedProgram, SaysWhyNot) {
             "needs 393216 bytes of shared memory, more than 232448");
   EXPECT_EQ(why([](P &p) { p.prefetch = 6; }),
             "keeps 276 registers a thread, more than the 231 of 256 threads");
+
+  auto whyPipeline = [&](auto change, int64_t bytes = h100Bytes) {
+    return whyNot(pipeline(), change, bytes);
+  };
+  EXPECT_EQ(whyPipeline([](P &p) { p.blockM = 72; }),
+            "has 72 rows, not a multiple of 8 up to 64");
+  for (int stages : {2, 5})
+    EXPECT_EQ(whyPipeline([&](P &p) { p.stages = stages; }),
+              "has " + std::to_string(stages) +
+                  " stages for 2 parts of K, not a multiple of which there are "
+                  "at least 2 each");
+  EXPECT_EQ(whyPipeline([](P &p) {
+              p.warps = 32;
+              p.blockN = 512;
+            }),
+            "has 1088 threads, more than 1024");
+  EXPECT_EQ(whyPipeline([](P &) {}, 32 << 10),
+            "needs 37952 bytes of shared memory, more than 32768");
+
+  auto whyWgmma = [&](auto change) {
+    return whyNot(wgmma(), change, h100Bytes);
+  };
+  EXPECT_EQ(whyWgmma([](P &p) { p.prefetch = 1; }),
+            "multiplies by wgmma, which needs prefetch=0");
+  EXPECT_EQ(whyWgmma([](P &p) { p.blockM = 264; }),
+            "has 264 rows, not a multiple of 8 up to 256");
+  EXPECT_EQ(whyWgmma([](P &p) { p.warps = 6; }),
+            "has 6 warps, of which wgmma takes 4 at a time");
+  EXPECT_EQ(
+      whyWgmma([](P &p) { p.blockK = 512; }),
+      "has 512 steps over K, which 2 groups of 4 warps cannot divide into "
+      "parts of 128");
+  EXPECT_EQ(
+      whyWgmma([](P &p) { p.blockN = 64; }),
+      "has 64 columns, which 2 groups of 4 warps cannot divide into tiles "
+      "of 64");
+  EXPECT_EQ(whyWgmma([](P &p) { p.blockM = p.blockN = 256; }),
+            "keeps 296 registers a thread, more than the 208 of 384 threads");
 }
 
 } // namespace

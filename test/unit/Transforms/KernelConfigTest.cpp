@@ -30,6 +30,22 @@ TEST(KernelConfig, TextRoundTrips) {
   EXPECT_EQ(again->str(), config.str());
 }
 
+TEST(KernelConfig, ReadsThePipelinesWords) {
+  Result<KernelConfig> config = KernelConfig::parse("packed=64 prefetch=0"),
+                       wgmma = KernelConfig::parse(
+                           "packed=64 prefetch=0 wgmma=1 stages=5");
+  ASSERT_TRUE(config.ok() && wgmma.ok());
+  EXPECT_EQ(config->prefetch, 0);
+  EXPECT_FALSE(config->wgmma);
+  EXPECT_TRUE(wgmma->wgmma);
+  for (const KernelConfig &each : {*config, *wgmma}) {
+    Result<KernelConfig> again = KernelConfig::parse(each.str());
+    ASSERT_TRUE(again.ok()) << again.status().message();
+    EXPECT_EQ(*again, each) << each.str();
+  }
+  EXPECT_NE(config->str(), wgmma->str());
+}
+
 TEST(KernelConfig, OrderAndSeparatorsDoNotMatter) {
   Result<KernelConfig> a = KernelConfig::parse("A=1 B=2 N%4"),
                        b = KernelConfig::parse("N%4,B=2,\tA=1");
@@ -39,9 +55,10 @@ TEST(KernelConfig, OrderAndSeparatorsDoNotMatter) {
 }
 
 TEST(KernelConfig, ErrorsNameTheWord) {
-  for (const char *word : {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1",
-                           "prefetch=33", "packed=0", "overlap=2", "splits=3",
-                           "N%2147483649", "x@9223372036854775807"}) {
+  for (const char *word :
+       {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1", "prefetch=33",
+        "prefetch=-1", "wgmma=2", "packed=0", "overlap=2", "splits=3",
+        "N%2147483649", "x@9223372036854775807"}) {
     Result<KernelConfig> config =
         KernelConfig::parse(std::string("B=2 ") + word);
     ASSERT_FALSE(config.ok()) << word;

@@ -33,6 +33,28 @@ def configurations():
     yield "BITS=2 BLOCK_M=1 BLOCK_N=64 BLOCK_K=16 X=bf16 T=bf16 Y=bf16 S=f16"  # simt
 
 
+MMA_PIPELINE = "prefetch=0 stages=4 warps=4 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256"
+WGMMA_PIPELINE = "prefetch=0 wgmma=1 stages=4 warps=8 BLOCK_M=64 BLOCK_N=64 BLOCK_K=256"
+
+
+def pipelines(way):
+    whole = f"{way} x@16 y@4 N%64 K%256"
+    for bits, group, act_order in itertools.product((2, 3, 4, 8), (32, 128, 1 << 30), (0, 1)):
+        yield f"BITS={bits} ACT_ORDER={act_order} packed={group} {whole}"
+    for T in ("f16", "bf16"):
+        types = f"T={T} Y={T} S=f16"
+        yield f"BITS=4 HAS_BIAS=1 packed=128 X={T} {types} {whole}"
+        yield f"BITS=4 packed=128 X=f32 {types} {whole}"
+        yield f"BITS=3 packed=48 X={T} {types} {way}"  # every guard
+    yield f"BITS=4 packed=128 splits=2 overlap=1 {way} x@16 y@4 K%8"
+
+
+def wide_pipelines():
+    """Blocks of wgmma with as many sums as registers hold."""
+    for rows, columns in ((256, 128), (128, 256)):
+        yield f"BITS=4 packed=128 prefetch=0 wgmma=1 stages=2 warps=8 BLOCK_M={rows} BLOCK_N={columns} BLOCK_K=128 x@16 y@4 N%{columns} K%128"
+
+
 def pack_configurations():
     for bits, rows in ((2, 128), (3, 128), (4, 64), (8, 32)):
         yield f"BITS={bits} BLOCK_K={rows} BLOCK_N=64"
@@ -47,7 +69,9 @@ def assemble(job):
         ["ptxas", f"-arch={target}", ptx, "-o", ptx + ".cubin"],
     ):
         done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
+        # C7510 to C7519 are wgmma's: products that ptxas runs one by one, or
+        # waits that it adds.
+        if done.returncode or "(C75" in done.stdout + done.stderr:
             print(kernel, target, config, " ".join(command[:2]), done.stderr, done.stdout)
             return False
     return True
@@ -67,6 +91,12 @@ def main():
            for target in ("sm_90a", "sm_100a", "sm_120a")]
         + [(matmul, target, "BITS=4 packed=128 overlap=1 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
            for target in ("sm_90a", "sm_100a", "sm_120a")]
+        + [(matmul, "sm_90a", config)
+           for config in (*pipelines(MMA_PIPELINE), *pipelines(WGMMA_PIPELINE), *wide_pipelines())]
+        + [(matmul, target, config) for target in ("sm_100a", "sm_120a")
+           for config in (f"BITS=4 packed=128 {MMA_PIPELINE} x@16 y@4 N%64 K%256",
+                          f"BITS=3 ACT_ORDER=1 packed=32 X=bf16 T=bf16 Y=bf16 S=f16 {MMA_PIPELINE}",
+                          f"BITS=8 packed=128 splits=2 overlap=1 {MMA_PIPELINE} x@16 y@4 K%8")]
         + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()])
     jobs = [(folder, number, *kernel) for number, kernel in enumerate(kernels)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,0 +1,25 @@
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=72,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 prefetch=0" 2>&1 | FileCheck %s --check-prefix=ROWS
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=264,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 prefetch=0 wgmma=1" 2>&1 | FileCheck %s --check-prefix=WGMMAROWS
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 prefetch=2 wgmma=1" 2>&1 | FileCheck %s --check-prefix=REGISTERS
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=6 stages=4 prefetch=0 wgmma=1" 2>&1 | FileCheck %s --check-prefix=FOUR
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 prefetch=0 wgmma=1" 2>&1 | FileCheck %s --check-prefix=PARTS
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=96,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 prefetch=0 wgmma=1" 2>&1 | FileCheck %s --check-prefix=TILES
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=16,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=5 prefetch=0" 2>&1 | FileCheck %s --check-prefix=TURNS
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=16,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=2 prefetch=0" 2>&1 | FileCheck %s --check-prefix=HELD
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=512,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=32 stages=4 prefetch=0" 2>&1 | FileCheck %s --check-prefix=THREADS
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=256,BLOCK_N=256,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=8 stages=2 prefetch=0 wgmma=1 shared-bytes=300000" 2>&1 | FileCheck %s --check-prefix=SUMS
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=256,BLOCK_N=128,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=8 stages=3 prefetch=0 wgmma=1" 2>&1 | FileCheck %s --check-prefix=BYTES
+// What the pipeline of the schedule mma_packed refuses, beside what
+// schedule-mma-packed-errors.mlir has.
+
+// ROWS: error: the schedule mma_packed refuses this kernel: nibble.dot has 72 rows, not a multiple of 8 up to 64{{$}}
+// WGMMAROWS: error: the schedule mma_packed refuses this kernel: nibble.dot has 264 rows, not a multiple of 8 up to 256{{$}}
+// REGISTERS: error: the schedule mma_packed refuses this kernel: nibble.dot multiplies by wgmma, which needs prefetch=0{{$}}
+// FOUR: error: the schedule mma_packed refuses this kernel: nibble.dot has 6 warps, of which wgmma takes 4 at a time{{$}}
+// PARTS: error: the schedule mma_packed refuses this kernel: nibble.dot has 256 steps over K, which 1 groups of 4 warps cannot divide into parts of 128{{$}}
+// TILES: error: the schedule mma_packed refuses this kernel: nibble.dot has 96 columns, which 1 groups of 4 warps cannot divide into tiles of 64{{$}}
+// TURNS: error: the schedule mma_packed refuses this kernel: nibble.dot has 5 stages for 2 parts of K, not a multiple of which there are at least 2 each{{$}}
+// HELD: error: the schedule mma_packed refuses this kernel: nibble.dot has 2 stages for 2 parts of K, not a multiple of which there are at least 2 each{{$}}
+// THREADS: error: the schedule mma_packed refuses this kernel: nibble.dot has 1088 threads, more than 1024{{$}}
+// SUMS: error: the schedule mma_packed refuses this kernel: nibble.dot keeps 296 registers a thread, more than the 208 of 384 threads{{$}}
+// BYTES: error: the schedule mma_packed refuses this kernel: nibble.dot needs 225328 bytes of shared memory, more than 166912{{$}}
