@@ -231,7 +231,7 @@ SmallVector<Value> PipelineBuilder::multiply() {
             llvm::append_range(weights, readWords(stage, u, t));
         llvm::append_range(weights, readScales(stage));
         Values next = products.compute(held, weights, stage);
-        ring->release(turn, block.lane);
+        ring->arrive(ring->empty(turn));
         return next;
       });
 }
@@ -311,7 +311,7 @@ SmallVector<Value> PipelineBuilder::multiplyByWgmma() {
             }
             b.create<NVVM::WgmmaWaitGroupSyncOp>(0);
           }
-        ring->release(turn, block.lane);
+        ring->arrive(ring->empty(turn));
         llvm::append_range(sums, ahead);
         return sums;
       });

@@ -33,7 +33,7 @@ StageRing::StageRing(const MmaPackedPlan &plan, GpuBody &body)
       b.create<NVVM::MBarrierInitOp>(full(turn), b.i32(1 + plan.stagers()),
                                      Value());
       b.create<NVVM::MBarrierInitOp>(
-          empty(turn), b.i32(plan.warpsN() * plan.unitWarps()), Value());
+          empty(turn), b.i32(plan.warpsN() * plan.unitWarps() * 32), Value());
     }
     b.create<NVVM::FenceMbarrierInitOp>();
   });
@@ -73,12 +73,6 @@ void StageRing::wait(Value barrier, const Turn &turn) {
 void StageRing::arrive(Value barrier) {
   b.create<NVVM::MBarrierArriveOp>(TypeRange(b.op().getI64Type()), barrier,
                                    Value());
-}
-
-void StageRing::release(const Turn &turn, Value lane) {
-  b.create<NVVM::SyncWarpOp>(b.i32(-1));
-  Value first = b.make<arith::CmpIOp>(arith::CmpIPredicate::eq, lane, b.i32(0));
-  b.when(first, [&] { arrive(empty(turn)); });
 }
 
 SmallVector<Value> StageRing::forEachStep(

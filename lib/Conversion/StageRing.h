@@ -47,9 +47,10 @@ public:
   Value empty(const Turn &turn);
 
   void wait(Value barrier, const Turn &turn);
+  /// This thread has written, or read, its part of a stage. All threads arrive,
+  /// also where one of a warp could for all: it is no slower, and leaves
+  /// nothing to argue about the order of the others' accesses.
   void arrive(Value barrier);
-  /// Says that all lanes of a warp have read what they need of a stage.
-  void release(const Turn &turn, Value lane);
 
   /// A program's steps over K, from the first of its block on.
   struct Steps {

@@ -21,7 +21,7 @@
 // it that share a part of K.
 // MMA: nvvm.mbarrier.init %[[BARRIERS]], %c33_i32
 // MMA: %[[EMPTY:.*]] = llvm.getelementptr %[[BARRIERS]][8]
-// MMA: nvvm.mbarrier.init %[[EMPTY]], %c2_i32
+// MMA: nvvm.mbarrier.init %[[EMPTY]], %c64_i32
 // MMA-COUNT-6: nvvm.mbarrier.init
 // MMA-NOT: nvvm.mbarrier.init
 // MMA: nvvm.fence.mbarrier.init
@@ -40,7 +40,6 @@
 // Eight steps of 16, two tiles of columns, two of rows.
 // MMA-COUNT-32: nvvm.mma.sync
 // MMA-NOT: nvvm.mma.sync
-// MMA: nvvm.bar.warp.sync
 // MMA: %[[INPLACE:.*]] = arith.addi %{{.*}}, %c8_i32
 // MMA: %[[EMPTY:.*]] = llvm.getelementptr %[[BARRIERS]][%[[INPLACE]]]
 // MMA-NEXT: nvvm.mbarrier.arrive %[[EMPTY]]
@@ -85,7 +84,7 @@
 // WGMMA-SAME: nibble.shared_bytes = 169024
 // WGMMA-SAME: nibble.threads = 384
 // WGMMA: nvvm.mbarrier.init %[[BARRIERS:.*]], %c129_i32
-// WGMMA: nvvm.mbarrier.init %{{.*}}, %c8_i32
+// WGMMA: nvvm.mbarrier.init %{{.*}}, %c256_i32
 // WGMMA: scf.if
 // WGMMA-NEXT: nvvm.setmaxregister increase 232
 // The first fragments, then in turn: products of 64 rows of K begin, the next
@@ -112,7 +111,6 @@
 // WGMMA: llvm.inline_asm has_side_effects "", "=r,
 // WGMMA: nvvm.wgmma.wait.group.sync.aligned 0
 // A stage is given back when the tensor cores have read it.
-// WGMMA: nvvm.bar.warp.sync
 // WGMMA: nvvm.mbarrier.arrive
 // WGMMA: nvvm.barrier id = %c1_i32 number_of_threads = %c256_i32
 // WGMMA: nvvm.barrier id = %c1_i32 number_of_threads = %c256_i32
@@ -136,7 +134,7 @@
 // Two times four warps divide K: four of them empty a stage. 64 rows leave
 // registers as they are. Two scales a step.
 // PARTS: nvvm.mbarrier.init %{{.*}}, %c129_i32
-// PARTS: nvvm.mbarrier.init %{{.*}}, %c4_i32
+// PARTS: nvvm.mbarrier.init %{{.*}}, %c128_i32
 // PARTS-NOT: setmaxregister
 // PARTS-COUNT-2: llvm.load %{{.*}} : !llvm.ptr<3> -> vector<2xi32>
 // PARTS-NOT: -> vector<2xi32>
@@ -168,7 +166,7 @@
 // RAGGED: %[[LEFT:.*]] = arith.subi
 // RAGGED: %[[TILES:.*]] = arith.minui %[[LEFT]], %c4_i32
 // RAGGED: nvvm.mbarrier.init %{{.*}}, %c65_i32
-// RAGGED: nvvm.mbarrier.init %{{.*}}, %c2_i32
+// RAGGED: nvvm.mbarrier.init %{{.*}}, %c64_i32
 // RAGGED: scf.for %{{.*}} to %[[END]] step %c2_i32
 // RAGGED-COUNT-64: nvvm.mma.sync
 // RAGGED-NOT: nvvm.mma.sync
