@@ -129,6 +129,25 @@ Value FragmentCodes::difference(Place place, Value zero) {
                              b.make<arith::NegFOp>(base));
 }
 
+Value FragmentCodes::timesScale(Value value, Value scale) {
+  auto floats = VectorType::get({2}, b.op().getF32Type());
+  Value exact = b.make<arith::ExtFOp>(floats, scale);
+  if (bits == 8)
+    return b.make<arith::TruncFOp>(
+        pair,
+        b.make<arith::MulFOp>(b.make<arith::ExtFOp>(floats, value), exact));
+  // A scale is two numbers of bf16, the second of at most three bits: its
+  // product with a difference of four is exact.
+  Value high = b.make<arith::TruncFOp>(pair, exact);
+  Value low = b.make<arith::TruncFOp>(
+      pair, b.make<arith::SubFOp>(exact, b.make<arith::ExtFOp>(floats, high)));
+  // Of an infinite scale nothing is left.
+  Value isNumber = b.make<arith::CmpFOp>(arith::CmpFPredicate::ORD, low, low);
+  low = b.make<arith::SelectOp>(isNumber, low, b.splat(pair, 0));
+  return b.make<math::FmaOp>(
+      value, high, b.make<math::FmaOp>(value, low, b.splat(pair, -0.0)));
+}
+
 SmallVector<Value, 4> FragmentCodes::fragment(ArrayRef<Value> words,
                                               int64_t step, const Group &group,
                                               bool scaled) {
@@ -139,16 +158,8 @@ SmallVector<Value, 4> FragmentCodes::fragment(ArrayRef<Value> words,
     Value value = difference(find(words, step, reg), zero);
     if (scaled) {
       Value scale = pairOf(group.scales, upper);
-      if (element.isF16())
-        value = b.make<arith::MulFOp>(value, scale);
-      else {
-        // One rounding: the product of a whole number and an f16 scale is
-        // exact in f32.
-        auto floats = VectorType::get({2}, b.op().getF32Type());
-        value = b.make<arith::TruncFOp>(
-            pair, b.make<arith::MulFOp>(b.make<arith::ExtFOp>(floats, value),
-                                        b.make<arith::ExtFOp>(floats, scale)));
-      }
+      value = element.isF16() ? b.make<arith::MulFOp>(value, scale)
+                              : timesScale(value, scale);
     }
     registers.push_back(value);
   }

@@ -74,6 +74,8 @@ private:
   mlir::Value pairOf(mlir::Value halves, bool upper);
   mlir::Value byteDifference(Place place, mlir::Value zero);
   mlir::Value asBf16(mlir::Value halves);
+  /// `value` (bf16, whole numbers) times `scale` (fp16), rounded once.
+  mlir::Value timesScale(mlir::Value value, mlir::Value scale);
 
   ValueBuilder &b;
   int64_t bits;

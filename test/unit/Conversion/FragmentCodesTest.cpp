@@ -16,7 +16,9 @@
 #include "nibble/Codec.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <cmath>
 #include <gtest/gtest.h>
+#include <optional>
 #include <random>
 
 using namespace mlir;
@@ -161,6 +163,21 @@ private:
             return product;
           });
         })
+        .Case([&](arith::CmpFOp compare) -> Bits {
+          EXPECT_EQ(compare.getPredicate(), arith::CmpFPredicate::ORD);
+          Bits ordered;
+          Type type = compare.getLhs().getType();
+          for (size_t i = 0; i < in[0].size(); ++i)
+            ordered.push_back(!number(in[0][i], type).isNaN() &&
+                              !number(in[1][i], type).isNaN());
+          return ordered;
+        })
+        .Case([&](arith::SelectOp) -> Bits {
+          Bits chosen;
+          for (size_t i = 0; i < in[0].size(); ++i)
+            chosen.push_back(in[in[0][i] ? 1 : 2][i]);
+          return chosen;
+        })
         .Default([](Operation *other) -> Bits {
           ADD_FAILURE() << other->getName().getStringRef().str()
                         << " is not known to the interpreter";
@@ -215,9 +232,11 @@ protected:
                      NVVM::NVVMDialect, vector::VectorDialect>();
   }
 
-  /// All codes of a lane with the zero points `zeros`, against their words.
+  /// All codes of a lane with the zero points `zeros`, against their words;
+  /// with the scale `given` for column r, if there is one.
   void expectExact(Unit &unit, int bits, bool bf16, bool scaled,
-                   const int (&zeros)[2]) {
+                   const int (&zeros)[2],
+                   std::optional<float> given = std::nullopt) {
     Interpreter run;
     std::vector<uint32_t> codes(unit.order.laneCodes());
     std::vector<uint32_t> words(unit.order.laneWords());
@@ -234,7 +253,7 @@ protected:
     for (auto [argument, word] : llvm::zip(unit.block.getArguments(), words))
       run.set(argument, word);
     std::uniform_real_distribution<float> scale(0.002f, 0.02f);
-    uint16_t scales[2] = {floatToHalf(scale(random)),
+    uint16_t scales[2] = {floatToHalf(given ? *given : scale(random)),
                           floatToHalf(scale(random))};
     run.set(unit.group.scales, scales[0] | uint32_t(scales[1]) << 16);
     run.set(unit.group.zeros,
@@ -253,6 +272,11 @@ protected:
                                         zeros[r % 2]);
         if (scaled)
           exact *= halfToFloat(scales[r % 2]); // at most 20 bits
+        if (std::isnan(exact)) {
+          EXPECT_TRUE(
+              std::isnan(bf16 ? bfloatToFloat(pair[i]) : halfToFloat(pair[i])));
+          continue;
+        }
         EXPECT_EQ(pair[i], bf16 ? floatToBfloat(exact) : floatToHalf(exact))
             << bits << " bits, index " << index + i << ", code "
             << codes[index + i] << ", zero points " << zeros[0] << " "
@@ -273,6 +297,10 @@ TEST_F(Fragments, AreCodesLessZeroPoints) {
         int most = (1 << bits) - 1;
         for (int zero = 0; zero <= most; zero += bits == 8 ? 15 : 1)
           expectExact(unit, bits, bf16, scaled, {zero, most - zero});
+        // The largest and the least, and what is no number.
+        for (float scale : {65504.f, 0x1p-24f, 0x1.ffcp-15f, INFINITY, NAN})
+          if (scaled && (bf16 || scale < 1 || !std::isfinite(scale)))
+            expectExact(unit, bits, bf16, scaled, {1, 2}, scale);
       }
 }
 
