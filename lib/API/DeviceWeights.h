@@ -3,9 +3,9 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The memory that a layer takes on a GPU: its arrays in the checkpoint's order
-// and, where there is one, its weights in the packed order (see
-// Layout/PackedOrder.h), which the kernel pack_weights makes there once.
+// The memory that a layer takes on a GPU: its arrays in the orders that its
+// calls read, the checkpoint's and the packed one (see Layout/PackedOrder.h),
+// which the kernel pack_weights makes there once.
 //
 //===----------------------------------------------------------------------===//
 
