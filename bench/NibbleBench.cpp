@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nibble/QuantLinear.h"
+#include <chrono>
 #include <cstring>
 #include <sstream>
 
@@ -119,6 +120,20 @@ EXPORT int bench_forward(const QuantLinear *layer, void *x, void *y,
   return failed(layer->forward(
       TensorView::dense(x, type, {rows, layer->inFeatures()}),
       TensorView::dense(y, type, {rows, layer->outFeatures()}), stream));
+}
+
+/// Microseconds of the host for one of `count` such calls, which the device is
+/// not waited for; negative if one failed.
+EXPORT double bench_host_call(const QuantLinear *layer, void *x, void *y,
+                              int64_t rows, int bfloat, void *stream,
+                              int count) {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point begin = Clock::now();
+  for (int i = 0; i < count; ++i)
+    if (bench_forward(layer, x, y, rows, bfloat, stream))
+      return -1;
+  std::chrono::duration<double, std::micro> spent = Clock::now() - begin;
+  return spent.count() / count;
 }
 
 EXPORT void bench_destroy(QuantLinear *layer) { delete layer; }
