@@ -13,6 +13,8 @@
 #include "Jit/KernelCache.h"
 #include "Layout/PackedOrder.h"
 #include "Model/PackedWeights.h"
+#include "Support/ThreadPool.h"
+#include <optional>
 
 using namespace nibble;
 using driver::DeviceBuffer;
@@ -86,31 +88,43 @@ Status DeviceWeights::pack(const model::Layer &layer,
   // In the checkpoint's order: as they are, or rows of act-order, which are
   // sorted on the host.
   DeviceBuffer unpacked;
-  if (layer.actOrder) {
+  auto bringCodes = [&]() -> Status {
+    if (!layer.actOrder)
+      return qweight.address() ? Status()
+                               : copy(device, layer.qweight, unpacked);
     Result<model::SortedLayer> made = model::sortRowsByGroup(layer);
     Status status = made.status();
     if (status.ok())
       status = copy(device, made->layer.qweight, unpacked);
     if (status.ok())
       status = copy(device, made->permutation, permutation);
+    return status;
+  };
+  auto prepare = [&]() -> Status {
+    Result<DeviceBuffer> made = DeviceBuffer::allocate(
+        device, static_cast<size_t>(rows * columns) * sizeof(int32_t));
+    if (!made.ok())
+      return made.status();
+    codes = std::move(*made);
+    return copy(device, model::packScalesAndZeros(layer), scalesAndZeros);
+  };
+  // The codes are on their way while the rest is made.
+  Status brought, prepared;
+  std::optional<Result<std::shared_ptr<const LoadedKernel>>> found;
+  ThreadPool(2).run(2, [&](int64_t first, int64_t end) {
+    for (int64_t part = first; part < end; ++part) {
+      if (part == 0) {
+        brought = bringCodes();
+        continue;
+      }
+      prepared = prepare();
+      found.emplace(findOrCompile(packRequest(layer.bits, target), &device));
+    }
+  });
+  for (const Status &status : {brought, prepared})
     if (!status.ok())
       return status;
-  } else if (!qweight.address()) {
-    if (Status status = copy(device, layer.qweight, unpacked); !status.ok())
-      return status;
-  }
-  if (Status status =
-          copy(device, model::packScalesAndZeros(layer), scalesAndZeros);
-      !status.ok())
-    return status;
-  Result<DeviceBuffer> made = DeviceBuffer::allocate(
-      device, static_cast<size_t>(rows * columns) * sizeof(int32_t));
-  if (!made.ok())
-    return made.status();
-  codes = std::move(*made);
-
-  Result<std::shared_ptr<const LoadedKernel>> kernel =
-      findOrCompile(packRequest(layer.bits, target), &device);
+  Result<std::shared_ptr<const LoadedKernel>> &kernel = *found;
   if (!kernel.ok())
     return kernel.status().withContext("packing the weights");
   const KernelInterface &interface = (*kernel)->compiled().interface;
