@@ -216,7 +216,7 @@ TEST_F(OnDevice, SameBitsFromRunToRun) {
   for (int64_t rows : {1, 16, 100, 300, 1000}) {
     Problem p = problem(1024, 768, rows);
     std::vector<uint16_t> first;
-    for (int run = 0; run < 100; ++run) {
+    for (int run = 0; run < 1000; ++run) {
       ASSERT_TRUE(p.layer.forward(p.xView(), p.yView()).ok());
       std::vector<uint16_t> y = result(p);
       if (run == 0)
@@ -393,35 +393,39 @@ TEST_F(OnDevice, OverlappingCallsWaitForTheirInput) {
                                    /*bias=*/false);
   for (uint16_t &scale : model.scales) // or the chain overflows
     scale = floatToHalf(halfToFloat(scale) * 0.05f);
-  std::vector<std::vector<uint16_t>> results;
-  for (
-      const char *words :
-      {"packed=1 BLOCK_M=8 BLOCK_N=32 BLOCK_K=1024 warps=8 stages=3 prefetch=2",
-       "packed=1 BLOCK_M=8 BLOCK_N=32 BLOCK_K=1024 warps=8 stages=3 prefetch=2 "
-       "overlap=1"}) {
-    QuantLinearOptions options;
-    options.device = "cuda:0";
-    options.config = words;
-    QuantLinear layer = *QuantLinear::create(arraysOf(model, false), options);
-    std::vector<uint16_t> x(2048, floatToHalf(0.5f));
-    std::vector<driver::DeviceBuffer> memory;
-    memory.push_back(*driver::DeviceBuffer::copyOf(*device, x.data(), 4096));
-    memory.push_back(*driver::DeviceBuffer::allocate(*device, 4096));
-    for (int i = 0; i < 40; ++i) {
-      auto view = [&](int which) {
-        return TensorView::dense(
-            reinterpret_cast<void *>(memory[which].address()), DType::F16,
-            {1, 2048});
-      };
-      ASSERT_TRUE(layer.forward(view(i % 2), view(1 - i % 2)).ok());
+  std::string ways[] = {
+      "packed=1 BLOCK_M=8 BLOCK_N=32 BLOCK_K=1024 warps=8 stages=3 prefetch=2",
+      "packed=1 BLOCK_M=8 BLOCK_N=32 BLOCK_K=512 warps=8 stages=12 prefetch=0",
+      "packed=1 BLOCK_M=64 BLOCK_N=64 BLOCK_K=256 warps=8 stages=8 prefetch=0 "
+      "wgmma=1"};
+  for (const std::string &way : ways) {
+    std::vector<std::vector<uint16_t>> results;
+    for (const char *overlap : {" overlap=0", " overlap=1"}) {
+      SCOPED_TRACE(way + overlap);
+      QuantLinearOptions options;
+      options.device = "cuda:0";
+      options.config = way + overlap;
+      QuantLinear layer = *QuantLinear::create(arraysOf(model, false), options);
+      std::vector<uint16_t> x(2048, floatToHalf(0.5f));
+      std::vector<driver::DeviceBuffer> memory;
+      memory.push_back(*driver::DeviceBuffer::copyOf(*device, x.data(), 4096));
+      memory.push_back(*driver::DeviceBuffer::allocate(*device, 4096));
+      for (int i = 0; i < 40; ++i) {
+        auto view = [&](int which) {
+          return TensorView::dense(
+              reinterpret_cast<void *>(memory[which].address()), DType::F16,
+              {1, 2048});
+        };
+        ASSERT_TRUE(layer.forward(view(i % 2), view(1 - i % 2)).ok());
+      }
+      ASSERT_TRUE(driver::copyToHost(*device, x.data(), memory[0].address(),
+                                     4096, nullptr)
+                      .ok());
+      ASSERT_TRUE(driver::synchronize(*device, nullptr).ok());
+      results.push_back(x);
     }
-    ASSERT_TRUE(driver::copyToHost(*device, x.data(), memory[0].address(), 4096,
-                                   nullptr)
-                    .ok());
-    ASSERT_TRUE(driver::synchronize(*device, nullptr).ok());
-    results.push_back(x);
+    EXPECT_EQ(results[0], results[1]) << way;
   }
-  EXPECT_EQ(results[0], results[1]);
 }
 
 TEST_F(OnDevice, TuningChoosesTheFastest) {
