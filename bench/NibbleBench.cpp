@@ -113,24 +113,38 @@ EXPORT int bench_tune(QuantLinear *layer, int64_t rows, int bfloat, char *out,
   return 0;
 }
 
+static TensorView xOf(const QuantLinear *layer, void *x, int64_t rows,
+                      int bfloat) {
+  return TensorView::dense(x, xType(bfloat), {rows, layer->inFeatures()});
+}
+
+/// The bytes of workspace that bench_forward() needs.
+EXPORT size_t bench_workspace(const QuantLinear *layer, void *x, int64_t rows,
+                              int bfloat) {
+  return layer->workspaceSize(xOf(layer, x, rows, bfloat));
+}
+
 /// y [rows, N] = x [rows, K] W on `stream`; 0 if all went well.
 EXPORT int bench_forward(const QuantLinear *layer, void *x, void *y,
-                         int64_t rows, int bfloat, void *stream) {
-  DType type = xType(bfloat);
+                         int64_t rows, int bfloat, void *stream,
+                         void *workspace, size_t workspaceBytes) {
   return failed(layer->forward(
-      TensorView::dense(x, type, {rows, layer->inFeatures()}),
-      TensorView::dense(y, type, {rows, layer->outFeatures()}), stream));
+      xOf(layer, x, rows, bfloat),
+      TensorView::dense(y, xType(bfloat), {rows, layer->outFeatures()}), stream,
+      {workspace, workspaceBytes}));
 }
 
 /// Microseconds of the host for one of `count` such calls, which the device is
 /// not waited for; negative if one failed.
 EXPORT double bench_host_call(const QuantLinear *layer, void *x, void *y,
                               int64_t rows, int bfloat, void *stream,
+                              void *workspace, size_t workspaceBytes,
                               int count) {
   using Clock = std::chrono::steady_clock;
   Clock::time_point begin = Clock::now();
   for (int i = 0; i < count; ++i)
-    if (bench_forward(layer, x, y, rows, bfloat, stream))
+    if (bench_forward(layer, x, y, rows, bfloat, stream, workspace,
+                      workspaceBytes))
       return -1;
   std::chrono::duration<double, std::micro> spent = Clock::now() - begin;
   return spent.count() / count;

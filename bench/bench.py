@@ -80,6 +80,10 @@ class Nibble:
         return ctypes.c_void_p(made)
 
     def prepare(self, x, y):
+        needed = self.lib.bench_workspace(self.layers[0], ctypes.c_void_p(x.data_ptr()), ctypes.c_int64(x.shape[0]),
+                                          self.bfloat)
+        # One for all layers, whose calls come one after another.
+        self.workspace = torch.empty(max(needed, 1), dtype=torch.uint8, device="cuda")
         text = ctypes.create_string_buffer(1024)
         if self.lib.bench_prepare(self.layers[0], ctypes.c_int64(x.shape[0]), self.bfloat, text, ctypes.c_size_t(1024)):
             raise RuntimeError(self.lib.bench_error().decode())
@@ -96,10 +100,13 @@ class Nibble:
             tried.append({"config": config, "us": float(us)})
         return tried
 
+    def arguments(self, i, x, y):
+        return (self.layers[i % len(self.layers)], ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(y.data_ptr()),
+                ctypes.c_int64(x.shape[0]), self.bfloat, ctypes.c_void_p(torch.cuda.current_stream().cuda_stream),
+                ctypes.c_void_p(self.workspace.data_ptr()), ctypes.c_size_t(self.workspace.numel()))
+
     def call(self, i, x, y):
-        stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
-        if self.lib.bench_forward(self.layers[i % len(self.layers)], ctypes.c_void_p(x.data_ptr()),
-                                  ctypes.c_void_p(y.data_ptr()), ctypes.c_int64(x.shape[0]), self.bfloat, stream):
+        if self.lib.bench_forward(*self.arguments(i, x, y)):
             raise RuntimeError(self.lib.bench_error().decode())
 
     def close(self):
@@ -213,6 +220,7 @@ def point(peer, exact, x, case, chain=False):
 def load_library(path):
     library = ctypes.CDLL(str(path))
     library.bench_create.restype = ctypes.c_void_p
+    library.bench_workspace.restype = ctypes.c_size_t
     library.bench_error.restype = ctypes.c_char_p
     library.bench_destroy.argtypes = [ctypes.c_void_p]
     return library

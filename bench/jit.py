@@ -96,11 +96,9 @@ def host_calls(library, K, N):
     triton = bench.Triton([layer], 4)
     triton.prepare(x, y)
     nibble.lib.bench_host_call.restype = ctypes.c_double
-    stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
 
     def nibbles():
-        return nibble.lib.bench_host_call(nibble.layers[0], ctypes.c_void_p(x.data_ptr()),
-                                          ctypes.c_void_p(y.data_ptr()), ctypes.c_int64(1), 0, stream, BURST)
+        return nibble.lib.bench_host_call(*nibble.arguments(0, x, y), BURST)
 
     def tritons():
         begin = time.perf_counter()

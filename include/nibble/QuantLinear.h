@@ -102,8 +102,8 @@ struct QuantLinearOptions {
   std::string config;
   /// auto, or the one schedule to take: host; simt, mma or mma_packed on a GPU.
   /// auto holds weights on a GPU in the orders that its calls read: on sm_90a
-  /// the packed one alone, unless x is gathered (act-order) or tuning tries
-  /// something else; elsewhere also the checkpoint's, for more than 64 rows.
+  /// the packed one alone, unless tuning tries something else; elsewhere also
+  /// the checkpoint's, for more than 64 rows.
   /// With mma or simt there is no packed copy.
   std::string schedule = "auto";
   /// Captured calls do not tune: they run what is known. Tuning takes memory
@@ -241,7 +241,8 @@ public:
   /// the leading extents) of any type and strides.
   size_t workspaceSize(int64_t maxRows) const;
   /// The same for `x` as it is, with y in the same memory: 0 if kernels can
-  /// read x, and its neighbours along K are next to each other.
+  /// read x, its neighbours along K are next to each other, and the layer does
+  /// not sort them first, as one with act-order does on sm_90 and later.
   size_t workspaceSize(const TensorView &x) const;
   /// Holds workspaceSize(maxRows) bytes for calls on `stream`.
   Status reserveWorkspace(int64_t maxRows, void *stream = nullptr);

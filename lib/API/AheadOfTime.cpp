@@ -10,6 +10,7 @@
 #include "API/AheadOfTime.h"
 #include "API/DeviceWeights.h"
 #include "API/KernelChoice.h"
+#include "API/PackedChoice.h"
 #include "API/TunedTable.h"
 #include "Model/PackedWeights.h"
 #include "llvm/ADT/STLExtras.h"
@@ -89,8 +90,11 @@ nibble::allRequests(const model::Layer &layer, DType type,
       failed = key.status();
   };
   add(makeDenseRequest(type, target));
-  if (!spec->isHost() && model::packedGroupRows(layer))
+  if (!spec->isHost() && model::packedGroupRows(layer)) {
     add(packRequest(layer.bits, target));
+    if (sortsColumns(layer, propertiesOf(*spec, usualMultiprocessors(target))))
+      add(sortColumnsRequest(type, target));
+  }
   for (int bucket = 0; bucket < bucketsOf(spec->isHost()); ++bucket) {
     if (spec->isHost()) {
       add(hostRequest(layer, {type, bucket, /*aligned=*/false}, noOverrides()));

@@ -18,18 +18,20 @@ namespace nibble {
 /// back when this goes. The layer must outlive it.
 class QuantLinear::State::ColdCalls {
 public:
-  static Result<ColdCalls> make(const State &state, DType type, int64_t rows,
+  static Result<ColdCalls> make(State &state, DType type, int64_t rows,
                                 bool packed);
 
   /// The time of one call by `kernel`, on a stream of its own.
   Result<CallTime> time(const LoadedKernel &kernel) const;
 
 private:
-  ColdCalls(const State &state, int64_t rows) : state(state), rows(rows) {}
-  const State &state;
+  ColdCalls(State &state, DType type, int64_t rows)
+      : state(state), type(type), rows(rows) {}
+  State &state;
+  DType type;
   int64_t rows;
   std::vector<WeightAddresses> weights;
-  /// x, y, and the memory of the copies.
+  /// x, y, what the kernel before the product writes, and the copies' memory.
   std::vector<driver::DeviceBuffer> buffers;
 };
 

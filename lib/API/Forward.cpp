@@ -152,27 +152,47 @@ static int64_t rowCount(const TensorView &x) {
   return rows;
 }
 
+/// Elements from a row to the next of sorted x, so that 16 bytes divide it.
+static int64_t sortedPitch(const model::Layer &layer) {
+  return (layer.inFeatures + 7) / 8 * 8;
+}
+
+/// The bytes of a copy of x, sorted or not.
+static size_t copyOfX(const model::Layer &layer, int64_t rows, DType type) {
+  return padded(rows, sortedPitch(layer), dtypeSize(type));
+}
+
+size_t QuantLinear::State::bytesBefore(DType type, int64_t rows,
+                                       bool strided) const {
+  // What a call runs may change with tuning.
+  size_t sorted = sortsX() ? copyOfX(layer, rows, DType::F16) : 0;
+  return strided ? std::max(sorted, copyOfX(layer, rows, type)) : sorted;
+}
+
+size_t QuantLinear::State::bytesFromHost(DType type, int64_t rows) const {
+  return copyOfX(layer, rows, type) + padded(rows, layer.outFeatures, 2) +
+         bytesBefore(type, rows, /*strided=*/false);
+}
+
 size_t QuantLinear::workspaceSize(int64_t maxRows) const {
   if (!state)
     return 0;
   int64_t rows = std::max<int64_t>(maxRows, 0);
-  size_t x = padded(rows, state->layer.inFeatures, dtypeSize(DType::F32));
-  return state->device ? x + padded(rows, state->layer.outFeatures, 2) : x;
+  return state->device ? state->bytesFromHost(DType::F32, rows)
+                       : state->bytesBefore(DType::F32, rows, true);
 }
 
 size_t QuantLinear::workspaceSize(const TensorView &x) const {
   if (!state || x.shape.empty() ||
       (!x.strides.empty() && x.strides.size() != x.shape.size()))
     return 0;
-  bool dense = x.stride(x.shape.size() - 1) == 1;
-  size_t bytes =
-      padded(rowCount(x), state->layer.inFeatures, dtypeSize(x.type));
   if (state->device) {
     Result<bool> there = driver::isDeviceAddress(*state->device, x.data);
     if (there.ok() && !*there)
-      return bytes + padded(rowCount(x), state->layer.outFeatures, 2);
+      return state->bytesFromHost(x.type, rowCount(x));
   }
-  return dense ? 0 : bytes;
+  return state->bytesBefore(x.type, rowCount(x),
+                            x.stride(x.shape.size() - 1) != 1);
 }
 
 /// True if two elements of `array` certainly or possibly lie in one place: a
@@ -274,14 +294,14 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
       return state->forwardFromHost(x, y, rows, *xThere, *yThere, stream,
                                     workspace, workspaceSize(rows));
   }
-  size_t needed = x.stride(x.shape.size() - 1) == 1
-                      ? 0
-                      : padded(rows, layer.inFeatures, dtypeSize(x.type));
+  bool strided = x.stride(x.shape.size() - 1) != 1;
+  size_t needed = state->bytesBefore(x.type, rows, strided);
   if (needed == 0)
     return state->forwardThere(x, y, stream, nullptr);
   Result<Workspace> found = findWorkspace(
       workspace, workspace.data ? Workspace() : state->reserved(stream), needed,
-      "x has neighbours along K that are not next to each other");
+      strided ? "x has neighbours along K that are not next to each other"
+              : "x is sorted for the layer, which has act-order,");
   if (!found.ok())
     return found.status();
   return state->forwardThere(x, y, stream, found->data);
@@ -307,8 +327,10 @@ Status QuantLinear::State::forwardFromHost(const TensorView &x,
       static_cast<size_t>(rows * layer.inFeatures) * dtypeSize(x.type);
   size_t yBytes = static_cast<size_t>(rows * layer.outFeatures) * 2;
   auto base = reinterpret_cast<driver::CuDevicePtr>(found->data);
-  driver::CuDevicePtr yPlace =
-      base + padded(rows, layer.inFeatures, dtypeSize(x.type));
+  driver::CuDevicePtr yPlace = base + copyOfX(layer, rows, x.type);
+  // A copy of x that is there takes the place of x from the host.
+  driver::CuDevicePtr scratch =
+      xThere ? base : yPlace + padded(rows, layer.outFeatures, 2);
   TensorView onX = x, onY = y;
   if (!xThere) {
     if (Status status =
@@ -319,7 +341,9 @@ Status QuantLinear::State::forwardFromHost(const TensorView &x,
   }
   if (!yThere)
     onY = TensorView::dense(reinterpret_cast<void *>(yPlace), y.type, y.shape);
-  if (Status status = forwardThere(onX, onY, stream, found->data); !status.ok())
+  Status status =
+      forwardThere(onX, onY, stream, reinterpret_cast<void *>(scratch));
+  if (!status.ok())
     return status;
   if (yThere)
     return Status();
@@ -330,14 +354,33 @@ Status QuantLinear::State::forwardFromHost(const TensorView &x,
   return driver::synchronize(*device, stream);
 }
 
-Status QuantLinear::State::launch(const LoadedKernel &kernel,
+static MatrixArgument transposed(const MatrixArgument &matrix) {
+  return {matrix.data, matrix.columnStride, matrix.rowStride};
+}
+
+Status QuantLinear::State::launch(const CallKernels &kernels,
                                   const WeightAddresses &weights,
                                   MatrixArgument x, MatrixArgument y,
-                                  int64_t rows, void *stream) const {
+                                  int64_t rows, void *stream,
+                                  void *scratch) const {
   auto matrix = [](const void *data, int64_t rowStride) {
     return MatrixArgument{const_cast<void *>(data), rowStride, 1};
   };
-  int64_t N = layer.outFeatures;
+  int64_t N = layer.outFeatures, K = layer.inFeatures;
+  if (kernels.before) {
+    MatrixArgument copy =
+        matrix(scratch, kernels.sorts ? sortedPitch(layer) : K);
+    Status status = kernels.sorts
+                        ? launchBlocks(*kernels.before,
+                                       {transposed(x), matrix(weights.gIdx, 0),
+                                        transposed(copy)},
+                                       {rows, K}, {K, rows}, stream)
+                        : launchBlocks(*kernels.before, {x, copy}, {rows, K},
+                                       {rows, K}, stream);
+    if (!status.ok())
+      return status;
+    x = copy;
+  }
   MatrixArgument matrices[] = {x,
                                matrix(weights.qweight, N),
                                matrix(weights.qzeros, layer.codec().words(N)),
@@ -345,33 +388,29 @@ Status QuantLinear::State::launch(const LoadedKernel &kernel,
                                matrix(weights.gIdx, 0),
                                matrix(weights.bias, 0),
                                y};
-  int64_t sizes[] = {rows, N, layer.inFeatures, layer.groups};
-  return launchBlocks(kernel, matrices, sizes, {rows, N}, stream);
+  int64_t sizes[] = {rows, N, K, layer.groups};
+  return launchBlocks(kernels.product, matrices, sizes, {rows, N}, stream);
 }
 
 Status QuantLinear::State::forwardThere(const TensorView &x,
                                         const TensorView &y, void *stream,
-                                        void *denseX) {
+                                        void *scratch) {
   LeadingDims dims = leadingDims(x, y);
   int64_t rows = dims.back().extent, K = layer.inFeatures;
   int64_t xColumnStride = x.stride(x.shape.size() - 1);
   size_t xSize = dtypeSize(x.type), ySize = dtypeSize(y.type);
-  bool copies = xColumnStride != 1;
-  const LoadedKernel *dense = nullptr;
-  if (copies) {
-    Result<const LoadedKernel *> found = makeDenseKernel(x.type);
-    if (!found.ok())
-      return found.status();
-    dense = *found;
-  }
+  bool strided = xColumnStride != 1;
   bool aligned = device && isAligned(x, y, dims) &&
-                 (!copies || K * static_cast<int64_t>(xSize) % 16 == 0);
-  Result<const LoadedKernel *> kernel =
+                 (!strided || K * static_cast<int64_t>(xSize) % 16 == 0);
+  Result<const LoadedKernel *> product =
       kernelFor(x.type, rows, aligned, stream);
-  if (!kernel.ok())
-    return kernel.status();
+  if (!product.ok())
+    return product.status();
+  Result<CallKernels> kernels = kernelsOf(**product, x.type, strided);
+  if (!kernels.ok())
+    return kernels.status();
 
-  WeightAddresses weights = addresses(**kernel);
+  WeightAddresses weights = addresses(**product);
   llvm::SmallVector<int64_t, 8> index(dims.size(), 0); // of the outer extents
   while (true) {
     char *xRows = static_cast<char *>(x.data);
@@ -380,20 +419,10 @@ Status QuantLinear::State::forwardThere(const TensorView &x,
       xRows += index[dim] * dims[dim].xStride * static_cast<int64_t>(xSize);
       yRows += index[dim] * dims[dim].yStride * static_cast<int64_t>(ySize);
     }
-    int64_t xStride = dims.back().xStride;
-    if (copies) {
-      MatrixArgument copy[] = {{xRows, xStride, xColumnStride}, {denseX, K, 1}};
-      int64_t copySizes[] = {rows, K};
-      if (Status status =
-              launchBlocks(*dense, copy, copySizes, {rows, K}, stream);
-          !status.ok())
-        return status;
-      xRows = static_cast<char *>(denseX);
-      xStride = K;
-    }
-    if (Status status = launch(**kernel, weights, {xRows, xStride, 1},
-                               {yRows, dims.back().yStride, 1}, rows, stream);
-        !status.ok())
+    Status status =
+        launch(*kernels, weights, {xRows, dims.back().xStride, xColumnStride},
+               {yRows, dims.back().yStride, 1}, rows, stream, scratch);
+    if (!status.ok())
       return status;
 
     size_t dim = dims.size() - 1;

@@ -175,6 +175,11 @@ struct Blocks {
 };
 } // namespace
 
+/// The type that x of type `type` is multiplied in.
+static const char *productType(DType type) {
+  return type == DType::BF16 ? "bf16" : "f16";
+}
+
 static KernelConfig configFor(const model::Layer &layer, DType type,
                               Blocks blocks, const KernelConfig &overrides) {
   auto choose = [&](const char *name, int64_t &value) {
@@ -202,7 +207,7 @@ static KernelConfig configFor(const model::Layer &layer, DType type,
       {"BLOCK_N", blocks.n},
       {"BLOCK_K", blocks.k},
       {"GROUP_M", groupM}};
-  const char *half = type == DType::BF16 ? "bf16" : "f16";
+  const char *half = productType(type);
   config.types = {{"X", dtypeName(type)},
                   {"T", half},
                   {"Y", half},
@@ -234,6 +239,17 @@ CompileRequest nibble::makeDenseRequest(DType type, const std::string &target) {
   CompileRequest request;
   request.kernel = "make_dense";
   request.config = std::string("BLOCK_M=1 BLOCK_K=1024 X=") + dtypeName(type);
+  request.target = target;
+  return request;
+}
+
+CompileRequest nibble::sortColumnsRequest(DType type,
+                                          const std::string &target) {
+  CompileRequest request;
+  request.kernel = "sort_columns";
+  // A thread for each element: what takes time is to wait for memory.
+  request.config = std::string("BLOCK_M=1 BLOCK_K=256 warps=8 overlap=1 X=") +
+                   dtypeName(type) + " T=" + productType(type);
   request.target = target;
   return request;
 }
@@ -305,6 +321,7 @@ nibble::tuningConfigs(const model::Layer &layer, int64_t rows, bool packed,
 /// say of it.
 static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
                                     const std::string &target,
+                                    const driver::DeviceProperties &device,
                                     KernelConfig chosen,
                                     const KernelConfig &overrides) {
   if (overrides.packed) {
@@ -334,6 +351,12 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
   config.splits = chosen.splits;
   config.wgmma = chosen.wgmma;
   config.overlap = chosen.overlap;
+  if (sortsColumns(layer, device)) {
+    // To the kernel the layer is one whose rows are in order.
+    config.params["ACT_ORDER"] = 0;
+    config.types["X"] = config.types["T"];
+    config.overlap = true;
+  }
   if (kind.aligned) {
     config.alignments["x"] = 16;
     config.alignments["y"] = 4;
@@ -390,7 +413,8 @@ CompileRequest nibble::gpuRequest(const model::Layer &layer, CallKind kind,
       packedFor(layer, rows, device, overrides, schedule);
   CompileRequest request;
   if (!packed.empty()) {
-    request = packedRequest(layer, kind, target, packed.front(), overrides);
+    request =
+        packedRequest(layer, kind, target, device, packed.front(), overrides);
   } else {
     Blocks blocks =
         gpuBlocks(firstRows(kind.bucket), layer.outFeatures, device);

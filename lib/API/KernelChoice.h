@@ -98,6 +98,11 @@ bool denseIsAligned(const model::Layer &layer, DType type);
 /// apart.
 CompileRequest makeDenseRequest(DType type, const std::string &target);
 
+/// What to compile for `target`, which has overlap, to sort the columns of x,
+/// of type `type`, before a product (sortsColumns()). What it writes is bf16 if
+/// x is, else fp16.
+CompileRequest sortColumnsRequest(DType type, const std::string &target);
+
 /// What tuning looks at for calls with `rows` rows, the choice of untuned calls
 /// first: the best of packedChoices() for a layer that is `packed`, if any,
 /// else nibble's choice and LoRAX's.

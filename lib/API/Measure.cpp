@@ -36,8 +36,8 @@ randomArrays(DType type, int64_t rows, const model::Layer &layer) {
 }
 
 Result<QuantLinear::State::ColdCalls>
-QuantLinear::State::ColdCalls::make(const State &state, DType type,
-                                    int64_t rows, bool packed) {
+QuantLinear::State::ColdCalls::make(State &state, DType type, int64_t rows,
+                                    bool packed) {
   auto [x, y] = randomArrays(type, rows, state.layer);
   // The default stream waits for others, and may not be used while one of them
   // is captured.
@@ -46,7 +46,7 @@ QuantLinear::State::ColdCalls::make(const State &state, DType type,
   if (!own.ok())
     return own.status();
   driver::CuStream stream = (*own)->handle();
-  ColdCalls calls(state, rows);
+  ColdCalls calls(state, type, rows);
   for (const std::vector<char> *array : {&x, &y}) {
     Result<driver::DeviceBuffer> buffer = driver::DeviceBuffer::copyOf(
         *state.device, array->data(), array->size(), stream);
@@ -54,6 +54,11 @@ QuantLinear::State::ColdCalls::make(const State &state, DType type,
       return buffer.status();
     calls.buffers.push_back(std::move(*buffer));
   }
+  Result<driver::DeviceBuffer> scratch = driver::DeviceBuffer::allocate(
+      *state.device, state.bytesBefore(type, rows, /*strided=*/false));
+  if (!scratch.ok())
+    return scratch.status();
+  calls.buffers.push_back(std::move(*scratch));
   Result<size_t> free = state.device->freeBytes();
   if (!free.ok())
     return free.status();
@@ -76,11 +81,16 @@ QuantLinear::State::ColdCalls::time(const LoadedKernel &kernel) const {
   auto at = [&](size_t place) {
     return reinterpret_cast<void *>(buffers[place].address());
   };
+  Result<CallKernels> kernels =
+      state.kernelsOf(kernel, type, /*strided=*/false);
+  if (!kernels.ok())
+    return kernels.status();
   std::vector<Call> calls;
   for (const WeightAddresses &each : weights)
     calls.push_back([&](void *stream) {
-      return state.launch(kernel, each, {at(0), state.layer.inFeatures, 1},
-                          {at(1), state.layer.outFeatures, 1}, rows, stream);
+      return state.launch(*kernels, each, {at(0), state.layer.inFeatures, 1},
+                          {at(1), state.layer.outFeatures, 1}, rows, stream,
+                          at(2));
     });
   return timeCalls(*state.device, calls);
 }

@@ -249,12 +249,16 @@ static void addPipelines(llvm::SmallVectorImpl<Candidate> &candidates,
       }
 }
 
+bool nibble::sortsColumns(const model::Layer &layer,
+                          const driver::DeviceProperties &device) {
+  return layer.actOrder && device.computeCapability >= 90;
+}
+
 bool nibble::hasPackedChoices(const model::Layer &layer, int64_t rows,
                               const driver::DeviceProperties &device) {
-  // wgmma is sm_90a's alone, and a pipeline gathers x too slowly.
-  bool anyRows = device.computeCapability == 90 && !layer.actOrder;
+  bool hasWgmma = device.computeCapability == 90; // sm_90a's alone
   return model::packedGroupRows(layer) &&
-         (anyRows || rows <= PackedProgram::mostRows);
+         (hasWgmma || rows <= PackedProgram::mostRows);
 }
 
 std::vector<PackedChoice>
@@ -263,7 +267,7 @@ nibble::packedChoices(const model::Layer &layer, int64_t rows,
   if (!hasPackedChoices(layer, rows, device))
     return {};
   int64_t groupRows = model::packedGroupRows(layer);
-  if (device.computeCapability < 90 || layer.actOrder)
+  if (device.computeCapability < 90)
     return registerChoices(layer, rows, device);
   bool hasWgmma = device.computeCapability == 90;
   PackedProgram program;

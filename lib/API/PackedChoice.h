@@ -7,8 +7,8 @@
 // number of rows, in the order in which they are worth trying.
 //
 // From sm_90 on these are pipelines, all that the numbers below span, ranked by
-// PackedCost.h. Before, and where x must be gathered, weights go to registers:
-// a list, made from times on an H100.
+// PackedCost.h. Before, weights go to registers: a list, made from times on an
+// H100.
 //
 //===----------------------------------------------------------------------===//
 
@@ -29,6 +29,12 @@ struct PackedChoice {
   KernelConfig config;
   std::optional<std::string> refusal;
 };
+
+/// True if calls of `layer` that read its packed order on `device` have x's
+/// columns sorted like its rows before: act-order, where a kernel can start
+/// while the one that sorts still runs. Elsewhere kernels gather x.
+bool sortsColumns(const model::Layer &layer,
+                  const driver::DeviceProperties &device);
 
 /// True if there are any for calls with `rows` rows of `layer`.
 bool hasPackedChoices(const model::Layer &layer, int64_t rows,

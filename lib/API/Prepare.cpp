@@ -20,6 +20,10 @@ Result<const CompiledKernel *> QuantLinear::prepare(DType type,
   Result<const LoadedKernel *> kernel = state->kernelForDense(type, rows);
   if (!kernel.ok())
     return kernel.status();
+  Result<State::CallKernels> kernels =
+      state->kernelsOf(**kernel, type, /*strided=*/false);
+  if (!kernels.ok())
+    return kernels.status();
   return &(*kernel)->compiled();
 }
 

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nibble/QuantLinear.h"
+#include "API/PackedChoice.h"
 #include "API/State.h"
 #include "Jit/KernelCache.h"
 #include "Model/Checkpoint.h"
@@ -350,18 +351,33 @@ QuantLinear::State::requestFor(CallKind kind,
   return request;
 }
 
-Result<const LoadedKernel *> QuantLinear::State::makeDenseKernel(DType type) {
-  auto &slot = denseKernels[static_cast<int>(type)];
-  if (const LoadedKernel *found = slot.load(std::memory_order_acquire))
-    return found;
+bool QuantLinear::State::sortsX() const {
+  return device && weights.arePacked() &&
+         sortsColumns(layer, device->properties());
+}
+
+Result<QuantLinear::State::CallKernels>
+QuantLinear::State::kernelsOf(const LoadedKernel &product, DType type,
+                              bool strided) {
+  CallKernels kernels = {product};
+  kernels.sorts = product.readsPacked() && sortsX();
+  if (!kernels.sorts && !strided)
+    return kernels;
+  auto &slot = before[kernels.sorts][static_cast<int>(type)];
+  kernels.before = slot.load(std::memory_order_acquire);
+  if (kernels.before)
+    return kernels;
   Result<std::shared_ptr<const LoadedKernel>> loaded =
-      findOrCompile(makeDenseRequest(type, target), device);
+      findOrCompile(kernels.sorts ? sortColumnsRequest(type, target)
+                                  : makeDenseRequest(type, target),
+                    device);
   if (!loaded.ok())
     return loaded.status();
   std::lock_guard lock(mutex);
   hold(*loaded);
-  slot.store(loaded->get(), std::memory_order_release);
-  return loaded->get();
+  kernels.before = loaded->get();
+  slot.store(kernels.before, std::memory_order_release);
+  return kernels;
 }
 
 Result<const LoadedKernel *> QuantLinear::State::kernelForDense(DType type,

@@ -99,7 +99,7 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   Result<Search> search(DType type, int64_t rows,
                         llvm::ArrayRef<KernelConfig> configs,
                         const MeasuredTimes &times, const SearchLimits &limits,
-                        llvm::function_ref<bool()> cancelled) const;
+                        llvm::function_ref<bool()> cancelled);
   /// Tunes such calls unless this process did, and lets this layer run what was
   /// found.
   Result<Search> tuneOnce(DType type, int64_t rows,
@@ -134,17 +134,35 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   /// CallKind::aligned of calls where x and y have no gaps.
   bool denseIsAligned(DType type) const;
 
-  /// The kernel make_dense for a type of x.
-  Result<const LoadedKernel *> makeDenseKernel(DType type);
+  /// Whether kernels of the packed order have x's columns sorted before; see
+  /// sortsColumns().
+  bool sortsX() const;
+  /// The bytes that a kernel before the product may write for `rows` rows of x
+  /// of type `type`, its columns `strided` or not; 0 if there is none.
+  size_t bytesBefore(DType type, int64_t rows, bool strided) const;
+  /// The bytes that a call on a device needs where x or y is in host memory.
+  size_t bytesFromHost(DType type, int64_t rows) const;
+  /// The kernels of a call.
+  struct CallKernels {
+    const LoadedKernel &product;
+    /// Copies x so that the product can read it, its columns sorted if it
+    /// `sorts`; null: it can as it is.
+    const LoadedKernel *before = nullptr;
+    bool sorts = false;
+  };
+  /// Those of calls of x of type `type`, its columns `strided` or not, whose
+  /// product is `product`.
+  Result<CallKernels> kernelsOf(const LoadedKernel &product, DType type,
+                                bool strided);
 
-  /// Launches `kernel` for `rows` rows.
-  Status launch(const LoadedKernel &kernel, const WeightAddresses &weights,
-                MatrixArgument x, MatrixArgument y, int64_t rows,
-                void *stream) const;
-  /// forward() of arrays that kernels can reach. `denseX` is memory for x
-  /// without gaps, if its columns have some.
+  /// Launches them for `rows` rows of x. The kernel before the product writes
+  /// to `scratch`.
+  Status launch(const CallKernels &kernels, const WeightAddresses &weights,
+                MatrixArgument x, MatrixArgument y, int64_t rows, void *stream,
+                void *scratch) const;
+  /// forward() of arrays that kernels can reach.
   Status forwardThere(const TensorView &x, const TensorView &y, void *stream,
-                      void *denseX);
+                      void *scratch);
   /// forward() of `rows` rows of which x or y is not `there`, on the device.
   Status forwardFromHost(const TensorView &x, const TensorView &y, int64_t rows,
                          bool xThere, bool yThere, void *stream,
@@ -160,8 +178,9 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   std::atomic<unsigned> generation = 0;
   /// By CallKind::number().
   std::array<std::atomic<const LoadedKernel *>, CallKind::count> kernels{};
-  /// By the type of x.
-  std::array<std::atomic<const LoadedKernel *>, 3> denseKernels{};
+  /// Those that copy x before a product: by whether they sort its columns, and
+  /// by its type.
+  std::array<std::array<std::atomic<const LoadedKernel *>, 3>, 2> before{};
   /// Memory held for streams: the host's, or the device's.
   std::map<void *, std::vector<std::byte>> workspaces;
   std::map<void *, driver::DeviceBuffer> deviceWorkspaces;

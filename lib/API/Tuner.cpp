@@ -83,7 +83,7 @@ static std::mutex &measuring() {
 Result<QuantLinear::State::Search> QuantLinear::State::search(
     DType type, int64_t rows, llvm::ArrayRef<KernelConfig> configs,
     const MeasuredTimes &times, const SearchLimits &limits,
-    llvm::function_ref<bool()> cancelled) const {
+    llvm::function_ref<bool()> cancelled) {
   // Another thread's stream may be captured meanwhile.
   driver::RelaxedCaptureGuard relaxed(*device);
   CallKind kind = kindOf(type, rows, denseIsAligned(type));

@@ -69,7 +69,7 @@ static void addSchedule(mlir::OpPassManager &manager,
   if (options.target.isHost())
     manager.addPass(createScheduleHost({options.target.vectorBits}));
   else if (options.schedule == "simt")
-    manager.addPass(createScheduleSimt({warps}));
+    manager.addPass(createScheduleSimt({warps, options.config.overlap}));
   else if (options.schedule == "mma")
     manager.addPass(createScheduleMma({warps, sharedBytes}));
   else if (options.schedule == "mma_packed")

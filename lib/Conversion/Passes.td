@@ -49,7 +49,9 @@ def ScheduleSimt : Nibble_SchedulePass<"nibble-schedule-simt"> {
     Matches what nibble-schedule-host matches.
   }];
   let options = [
-    Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">
+    Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,
+    Option<"overlap", "overlap", "bool", /*default=*/"false",
+           "Start while the kernel before on the stream still runs">
   ];
 }
 

@@ -163,7 +163,7 @@ LogicalResult nibble::scheduleGpu(KernelOp kernel,
     return scheduleMma(kernel, options.warps, options.sharedBytes);
   auto module = kernel->getParentOfType<ModuleOp>();
   StringAttr name = kernel.getSymNameAttr();
-  if (failed(scheduleSimt(kernel, options.warps)))
+  if (failed(scheduleSimt(kernel, options.warps, options.overlap)))
     return failure();
   for (auto function : module.getOps<LLVM::LLVMFuncOp>())
     if (function.getSymNameAttr() == name)
@@ -209,7 +209,7 @@ struct ScheduleSimt : nibble::impl::ScheduleSimtBase<ScheduleSimt> {
   using ScheduleSimtBase::ScheduleSimtBase;
   void runOnOperation() override {
     if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
-          return scheduleSimt(kernel, warps);
+          return scheduleSimt(kernel, warps, overlap);
         })))
       signalPassFailure();
   }

@@ -24,7 +24,7 @@ namespace nibble {
 mlir::LogicalResult scheduleHost(ir::KernelOp kernel, int vectorBits);
 
 /// Threads of a GPU, one element a thread at a time.
-mlir::LogicalResult scheduleSimt(ir::KernelOp kernel, int warps);
+mlir::LogicalResult scheduleSimt(ir::KernelOp kernel, int warps, bool overlap);
 
 /// Tensor cores; a program may use `sharedBytes` of shared memory.
 mlir::LogicalResult scheduleMma(ir::KernelOp kernel, int warps,

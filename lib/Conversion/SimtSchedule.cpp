@@ -6,7 +6,9 @@
 // The schedule `simt`: the threads of a program take the elements of what it
 // stores in turn, along rows, so that neighbours in a warp touch neighbours in
 // memory. Nothing is shared and nothing is staged; it is for kernels that
-// other schedules refuse.
+// other schedules refuse. With overlap a program starts while the kernel before
+// it on the stream still runs, waits for that one's end, and lets the kernel
+// after it do the same.
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,7 +51,7 @@ static LogicalResult storeElements(TileEvaluator &evaluator, StoreOp store,
   return result;
 }
 
-LogicalResult nibble::scheduleSimt(KernelOp kernel, int warps) {
+LogicalResult nibble::scheduleSimt(KernelOp kernel, int warps, bool overlap) {
   if (failed(checkSchedulable(kernel)))
     return failure();
   int64_t threads = warps * 32;
@@ -58,6 +60,13 @@ LogicalResult nibble::scheduleSimt(KernelOp kernel, int warps) {
   return buildGpuFunction(
       kernel, "simt", threads, /*sharedBytes=*/0, options, [&](GpuBody &body) {
         ValueBuilder &b = body.evaluator.builder();
+        if (overlap) {
+          body.function->setAttr(overlapAttrName, b.op().getUnitAttr());
+          for (NVVM::GridDepActionKind action :
+               {NVVM::GridDepActionKind::launch_dependents,
+                NVVM::GridDepActionKind::wait})
+            b.create<NVVM::GriddepcontrolOp>(action);
+        }
         Value thread =
             b.make<arith::IndexCastUIOp>(b.op().getIndexType(), body.thread);
         return walkStores(

@@ -97,6 +97,44 @@ TEST(KernelChoice, PackedOrderIsForFewRowsOfLayersThatHaveIt) {
   EXPECT_TRUE(isPacked(layer, 1, nothing, "auto"));
 }
 
+/// To the kernel, whose x is sorted before, a layer of act-order is a plain one
+/// and x of the type that it is multiplied in.
+TEST(KernelChoice, SortedColumnsAreNotGathered) {
+  model::Layer layer = layerOf(4, 128, 1024, 1024);
+  std::swap(layer.gIdx[0], layer.gIdx[128]);
+  ASSERT_TRUE(model::checkLayer(layer).ok() && layer.actOrder);
+  auto configFor = [&](DType type, int capability, const std::string &target,
+                       const std::string &words) {
+    driver::DeviceProperties device = h100();
+    device.computeCapability = capability;
+    CallKind kind = {type, bucketOf(3, /*host=*/false), /*aligned=*/true};
+    CompileRequest request =
+        gpuRequest(layer, kind, target, device, *parseOverrides(words));
+    Result<CompiledKernel> kernel = compile(request);
+    EXPECT_TRUE(kernel.ok()) << kernel.status().message();
+    return *KernelConfig::parse(request.config);
+  };
+  for (DType type : {DType::F16, DType::BF16, DType::F32})
+    for (const char *words : {"", "packed=1 prefetch=2"}) {
+      KernelConfig config = configFor(type, 90, "sm_90a", words);
+      EXPECT_EQ(config.params["ACT_ORDER"], 0);
+      EXPECT_EQ(config.types["X"], type == DType::BF16 ? "bf16" : "f16");
+      EXPECT_TRUE(config.overlap);
+      Result<CompiledKernel> sorts =
+          compile(sortColumnsRequest(type, "sm_90a"));
+      ASSERT_TRUE(sorts.ok()) << sorts.status().message();
+      EXPECT_TRUE(sorts->overlaps);
+      config = configFor(type, 80, "sm_80", words);
+      EXPECT_EQ(config.params["ACT_ORDER"], 1);
+      EXPECT_EQ(config.types["X"], dtypeName(type));
+      EXPECT_FALSE(config.overlap);
+    }
+  // The checkpoint's order is read with its g_idx, in any order.
+  KernelConfig config = configFor(DType::F16, 90, "sm_90a", "BLOCK_M=16");
+  EXPECT_EQ(config.params["ACT_ORDER"], 1);
+  EXPECT_FALSE(config.overlap);
+}
+
 TEST(KernelChoice, WordsTakeThePlaceOfChoices) {
   model::Layer layer = layerOf(4, 128, 1024, 1024);
   CompileRequest request =

@@ -153,17 +153,23 @@ TEST(PackedChoice, AGpuHasWhatItsKindCanRun) {
   }
 }
 
-/// x that is gathered comes element by element, for which a pipeline has too
-/// few threads.
-TEST(PackedChoice, ActOrderKeepsWeightsInRegisters) {
+/// Of act-order rows are sorted before they are packed, and x's columns before
+/// it is read: no kernel knows of it.
+TEST(PackedChoice, ActOrderChangesNothing) {
   model::Layer layer = layerOf(4, 128, 1024, 1024);
+  std::vector<PackedChoice> plain = packedChoices(layer, 100, h100());
+  EXPECT_FALSE(sortsColumns(layer, h100()));
   std::swap(layer.gIdx[0], layer.gIdx[128]);
   ASSERT_TRUE(model::checkLayer(layer).ok() && layer.actOrder);
-  std::vector<PackedChoice> choices = packedChoices(layer, 1, h100());
-  ASSERT_FALSE(choices.empty());
-  for (const PackedChoice &choice : choices)
-    EXPECT_GT(choice.config.prefetch, 0);
-  EXPECT_TRUE(packedChoices(layer, 65, h100()).empty());
+  EXPECT_TRUE(sortsColumns(layer, h100()));
+  std::vector<PackedChoice> choices = packedChoices(layer, 100, h100());
+  ASSERT_EQ(choices.size(), plain.size());
+  for (size_t i = 0; i < plain.size(); ++i)
+    EXPECT_EQ(choices[i].config, plain[i].config);
+  // Where a kernel cannot start before the last one's end, it gathers x.
+  driver::DeviceProperties before = h100();
+  before.computeCapability = 89;
+  EXPECT_FALSE(sortsColumns(layer, before));
   // One without a packed order has none.
   layer.gIdx[1] = 1;
   ASSERT_TRUE(model::checkLayer(layer).ok());

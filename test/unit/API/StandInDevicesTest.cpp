@@ -48,12 +48,14 @@ protected:
     EXPECT_EQ(state->misuses, 0) << state->misuse;
   }
 
-  Result<QuantLinear> layerOn(const std::string &device, int bits = 4) {
+  Result<QuantLinear> layerOn(const std::string &device, int bits = 4,
+                              Groups groups = Groups::None) {
     QuantLinearOptions options;
     options.device = device;
-    model::Layer layer = randomLayer(random, bits, 32, K, N, Groups::None,
+    model::Layer layer = randomLayer(random, bits, 32, K, N, groups,
                                      /*bias=*/true);
-    return QuantLinear::create(arraysOf(layer, false), options);
+    return QuantLinear::create(arraysOf(layer, groups != Groups::None),
+                               options);
   }
 
   const driver::Device &device(int ordinal) {
@@ -64,13 +66,13 @@ protected:
     return std::move(*DeviceBuffer::allocate(device(ordinal), rows * K * 2));
   }
 
+  static TensorView view(const DeviceBuffer &buffer, int64_t columns) {
+    return TensorView::dense(reinterpret_cast<void *>(buffer.address()),
+                             DType::F16, {rows, columns});
+  }
   static Status forward(const QuantLinear &layer, const DeviceBuffer &x,
-                        const DeviceBuffer &y) {
-    auto view = [](const DeviceBuffer &buffer, int64_t columns) {
-      return TensorView::dense(reinterpret_cast<void *>(buffer.address()),
-                               DType::F16, {rows, columns});
-    };
-    return layer.forward(view(x, K), view(y, N));
+                        const DeviceBuffer &y, Workspace workspace = {}) {
+    return layer.forward(view(x, K), view(y, N), nullptr, workspace);
   }
 
   std::mt19937 random{std::random_device{}()};
@@ -143,6 +145,55 @@ TEST_F(StandInDevices, HostMemoryNeedsAWorkspaceThere) {
   Status status = call();
   EXPECT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(state->calls[Entry_cuMemAlloc].count, allocations);
+}
+
+/// Calls of act-order layers are two kernels where the second can start early,
+/// with x's columns sorted in the workspace.
+TEST_F(StandInDevices, ActOrderSortsXBefore) {
+  for (int ordinal : {0, 1}) {
+    Result<QuantLinear> layer = layerOn("cuda:" + std::to_string(ordinal),
+                                        /*bits=*/4, Groups::Shuffled);
+    ASSERT_TRUE(layer.ok() && layer->actOrder()) << layer.status().message();
+    DeviceBuffer x = memoryOn(ordinal), y = memoryOn(ordinal),
+                 scratch = memoryOn(ordinal);
+    Workspace workspace = {reinterpret_cast<void *>(scratch.address()),
+                           scratch.bytes()};
+    bool sorts = device(ordinal).properties().computeCapability >= 90;
+    EXPECT_EQ(layer->workspaceSize(view(x, K)), sorts ? rows * K * 2 : 0u);
+    if (sorts) {
+      EXPECT_REFUSED(forward(*layer, x, y), InvalidArgument,
+                     "the workspace has 0 bytes; x is sorted for the layer, "
+                     "which has act-order, and needs 768");
+    }
+    // All that a call needs is there afterwards.
+    ASSERT_TRUE(layer->prepare(DType::F16, rows).ok());
+    int allocations = state->calls[Entry_cuMemAlloc].count,
+        loads = state->calls[Entry_cuModuleLoadDataEx].count,
+        launches = state->calls[Entry_cuLaunchKernelEx].count;
+    Status status = forward(*layer, x, y, workspace);
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(state->calls[Entry_cuLaunchKernelEx].count - launches,
+              sorts ? 2 : 1);
+    EXPECT_EQ(state->calls[Entry_cuMemAlloc].count, allocations);
+    EXPECT_EQ(state->calls[Entry_cuModuleLoadDataEx].count, loads);
+    // Columns apart, and x or y of the host's.
+    DeviceBuffer wide =
+        std::move(*DeviceBuffer::allocate(device(ordinal), 2 * rows * K * 2));
+    TensorView apart = view(wide, K);
+    apart.strides = {2 * K, 2};
+    EXPECT_GE(layer->workspaceSize(apart), size_t(rows * K * 2));
+    launches = state->calls[Entry_cuLaunchKernelEx].count;
+    status = layer->forward(apart, view(y, N), nullptr, workspace);
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(state->calls[Entry_cuLaunchKernelEx].count - launches, 2);
+    std::vector<uint16_t> host(rows * K);
+    TensorView hosts = TensorView::dense(host.data(), DType::F16, {rows, K});
+    ASSERT_TRUE(layer->reserveWorkspace(rows).ok());
+    EXPECT_LE(layer->workspaceSize(hosts), layer->workspaceSize(rows));
+    status = layer->forward(hosts, view(y, N));
+    ASSERT_TRUE(status.ok()) << status.message();
+    ASSERT_TRUE(layer->tune(DType::F16, rows).ok());
+  }
 }
 
 TEST_F(StandInDevices, TheHostsContextStaysCurrent) {

@@ -80,7 +80,7 @@ def assemble(job):
 def main():
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
-    matmul, pack = "matmul_248", "pack_weights"
+    matmul, pack, sort = "matmul_248", "pack_weights", "sort_columns"
     kernels = (
         [(matmul, "sm_80", config) for config in configurations()]
         + [(matmul, target, config) for target in ("sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a")
@@ -97,7 +97,10 @@ def main():
            for config in (f"BITS=4 packed=128 {MMA_PIPELINE} x@16 y@4 N%64 K%256",
                           f"BITS=3 ACT_ORDER=1 packed=32 X=bf16 T=bf16 Y=bf16 S=f16 {MMA_PIPELINE}",
                           f"BITS=8 packed=128 splits=2 overlap=1 {MMA_PIPELINE} x@16 y@4 K%8")]
-        + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()])
+        + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()]
+        + [(sort, target, f"BLOCK_M=1 BLOCK_K=256 warps=8 overlap=1 X={X} T={T}")
+           for target in ("sm_90a", "sm_100a", "sm_120a")
+           for X, T in (("f16", "f16"), ("bf16", "bf16"), ("f32", "f16"))])
     jobs = [(folder, number, *kernel) for number, kernel in enumerate(kernels)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(assemble, jobs))
