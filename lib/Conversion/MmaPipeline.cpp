@@ -8,12 +8,13 @@
 // of K. Some warps fill stages and others multiply, and they wait for each
 // other at the two barriers of a stage alone (StageRing.h):
 //
-//   one thread     wait until empty; bulk copies of codes and scales -> full
-//   some warps     wait until empty; x, 16 bytes at a time           -> full
-//   the others     wait until full; fragments, products              -> empty
+//   a team of warps    wait until empty; one thread: bulk copies of codes and
+//                      scales; all: x, 16 bytes at a time         -> full
+//   the other warps    wait until full; fragments, products       -> empty
 //
 // So a stage is in flight as soon as it is free, whatever the others do, and
-// what is in flight takes no registers. Warps along K take the stages in turn.
+// what is in flight takes no registers. Teams take the stages in turn, and so
+// do warps along K.
 //
 // With wgmma four warps multiply together, and x is read from the stage by the
 // tensor cores. While they do, the warps decode the next 64 rows of weights.
@@ -44,17 +45,13 @@ public:
 private:
   using Turn = StageRing::Turn;
   using Role = StageRing::Role;
-  StageRing::Steps everyStep() {
-    return {block.firstStep, block.firstStep, block.endStep, 1};
-  }
   StageRing::Steps ownSteps() {
     return {block.firstStep, add(block.firstStep, block.warpK), block.endStep,
             plan.warpsK()};
   }
   void bringWeights(Value step, const Turn &turn);
   void bulkCopy(Value to, Value from, Value bytes, const Turn &turn);
-  void loadWeights();
-  void loadX();
+  void fill();
 
   Value ownTile();
   Values readWords(Value stage, int64_t unit, int64_t tile);
@@ -129,33 +126,43 @@ static void elected(ValueBuilder &b, function_ref<void()> body) {
   b.when(one, body);
 }
 
-/// What the warp of its own does that brings weights.
-void PipelineBuilder::loadWeights() {
-  elected(b, [&] {
-    ring->forEachStep(everyStep(), Role::Fills, {},
-                      [&](Value step, const Turn &turn, ValueRange) {
-                        ring->wait(ring->empty(turn), turn);
-                        bringWeights(step, turn);
-                        return Values();
-                      });
-  });
-}
-
-/// What the warps do that bring x.
-void PipelineBuilder::loadX() {
-  int64_t before = plan.multipliers() + (plan.loadsApart() ? 32 : 0);
-  Value number = add(body.thread, b.i32(-before));
+/// What the warps do that fill stages.
+void PipelineBuilder::fill() {
+  Value filler = add(body.thread, b.i32(-plan.multipliers()));
+  Value team = div(filler, plan.stagers()),
+        number = rem(filler, plan.stagers());
   StagedRows x(plan, evaluator, ring->base(), number, firstRow, block.rows,
                block.K);
-  if (options.overlap)
+  auto beginWeights = [&](Value step, const Turn &turn) {
+    b.when(less(number, b.i32(32)),
+           [&] { elected(b, [&] { bringWeights(step, turn); }); });
+  };
+  StageRing::Steps steps = {block.firstStep, add(block.firstStep, team),
+                            block.endStep, plan.teams()};
+  // x is what the kernel before may have written; weights are not.
+  StageRing::Steps early = steps;
+  if (options.overlap) {
+    early.end = b.make<arith::MinUIOp>(
+        steps.end, add(block.firstStep, b.i32(plan.stages)));
+    ring->forEachStep(early, Role::Fills, {},
+                      [&](Value step, const Turn &turn, ValueRange) {
+                        beginWeights(step, turn);
+                        return Values();
+                      });
     b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
+  }
   ring->forEachStep(
-      everyStep(), Role::Fills, {},
-      [&](Value step, const Turn &turn, ValueRange) {
-        ring->wait(ring->empty(turn), turn);
-        if (!plan.loadsApart())
-          b.when(less(number, b.i32(32)),
-                 [&] { elected(b, [&] { bringWeights(step, turn); }); });
+      steps, Role::Fills, {}, [&](Value step, const Turn &turn, ValueRange) {
+        auto refill = [&] {
+          ring->wait(ring->empty(turn), turn);
+          beginWeights(step, turn);
+        };
+        if (options.overlap)
+          b.when(
+              b.make<arith::CmpIOp>(arith::CmpIPredicate::uge, step, early.end),
+              refill);
+        else
+          refill();
         x.bring(step, mul(turn.stage, b.i32(plan.stageBytes())));
         if (plan.copiesX)
           b.create<NVVM::CpAsyncMBarrierArriveOp>(ring->full(turn),
@@ -356,13 +363,7 @@ LogicalResult PipelineBuilder::build() {
   });
   b.inBlock(role.elseBlock(), [&] {
     registers(40, NVVM::SetMaxRegisterAction::decrease);
-    if (!plan.loadsApart())
-      return loadX();
-    Value bringsWeights = b.make<arith::CmpIOp>(arith::CmpIPredicate::eq,
-                                                block.warp, b.i32(plan.warps));
-    auto which = b.create<scf::IfOp>(bringsWeights, /*withElseRegion=*/true);
-    b.inBlock(which.thenBlock(), [&] { loadWeights(); });
-    b.inBlock(which.elseBlock(), [&] { loadX(); });
+    fill();
   });
   return result;
 }

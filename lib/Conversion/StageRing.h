@@ -6,12 +6,12 @@
 // The stages that a pipeline's weights and x pass through, and two barriers
 // (mbarrier) of each:
 //
-//   full    one thread that brings weights has announced their bytes and these
-//           have come, and so has what each thread that brings x copied
+//   full    one thread of a team has announced the bytes of weights and these
+//           have come, and so has what each of its threads copied of x
 //   empty   each warp that multiplies what is in the stage has read it
 //
-// A barrier is waited for by the parity of its round. Who fills stages goes
-// through all of them, and who reads them through every so many-th, in turn.
+// A barrier is waited for by the parity of its round. Who fills stages, and who
+// reads them, goes through every so many-th, in turn.
 //
 //===----------------------------------------------------------------------===//
 

@@ -59,21 +59,28 @@ struct PackedProgram {
   std::optional<std::string> refusal(int64_t sharedBytes) const;
 
   bool pipelined() const { return prefetch == 0; }
-  /// Threads that multiply, that bring x, and all.
+  /// Threads that multiply, that bring a step of x together, and all.
   int64_t multipliers() const { return warps * 32; }
   int64_t stagers() const {
-    return pipelined() ? stagingWarps() * 32 : multipliers();
+    return pipelined() ? teamWarps() * 32 : multipliers();
   }
   int64_t threads() const {
-    int64_t fillers = stagingWarps() + (loadsApart() ? 1 : 0);
-    return multipliers() + (pipelined() ? fillers * 32 : 0);
+    return multipliers() + (pipelined() ? teams() * stagers() : 0);
   }
-  /// In a pipeline: warps that bring x, and whether one more brings weights. It
-  /// does not with wgmma, whose registers are given out by four warps.
-  int64_t stagingWarps() const {
+  /// In a pipeline up to four warps fill stages, in teams that take them in
+  /// turn: a team's way through a step may take as long as several steps of
+  /// those that multiply. Warps of a team, as many as x has rows for, and
+  /// teams, each of which always fills the same stages. With wgmma, whose
+  /// registers are given out by four warps, there is one.
+  int64_t teamWarps() const {
     return wgmma || blockM > 32 ? 4 : blockM > 16 ? 2 : 1;
   }
-  bool loadsApart() const { return !wgmma; }
+  int64_t teams() const {
+    int64_t number = 4 / teamWarps();
+    while (stages % number)
+      --number;
+    return number;
+  }
   /// Warps that multiply together, and columns of a tile of theirs.
   int64_t unitWarps() const { return wgmma ? 4 : 1; }
   int64_t tileWidth() const { return unitWarps() * tileColumns; }

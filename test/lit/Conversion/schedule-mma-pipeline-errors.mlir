@@ -20,6 +20,6 @@
 // TILES: error: the schedule mma_packed refuses this kernel: nibble.dot has 96 columns, which 1 groups of 4 warps cannot divide into tiles of 64{{$}}
 // TURNS: error: the schedule mma_packed refuses this kernel: nibble.dot has 5 stages for 2 parts of K, not a multiple of which there are at least 2 each{{$}}
 // HELD: error: the schedule mma_packed refuses this kernel: nibble.dot has 2 stages for 2 parts of K, not a multiple of which there are at least 2 each{{$}}
-// THREADS: error: the schedule mma_packed refuses this kernel: nibble.dot has 1088 threads, more than 1024{{$}}
+// THREADS: error: the schedule mma_packed refuses this kernel: nibble.dot has 1152 threads, more than 1024{{$}}
 // SUMS: error: the schedule mma_packed refuses this kernel: nibble.dot keeps 296 registers a thread, more than the 208 of 384 threads{{$}}
 // BYTES: error: the schedule mma_packed refuses this kernel: nibble.dot needs 225328 bytes of shared memory, more than 166912{{$}}

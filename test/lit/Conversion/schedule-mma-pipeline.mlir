@@ -6,19 +6,19 @@
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=8,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,N%64,K%128,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 wgmma=1 prefetch=0" | FileCheck %s --check-prefix=TURNS
 // Packed weights and x pass through a ring of stages in shared memory.
 
-// Four warps multiply, one brings weights, one x. Four stages: 128 x 16
+// Four warps multiply, four fill stages in turn. Four stages: 128 x 16
 // activations in 4096 bytes, two units of codes of 64 columns in 2048 each,
 // their scales in 256, to a multiple of 1024; then room to begin at such a
 // multiple, and two barriers of 8 bytes a stage.
 // MMA-LABEL: llvm.func @matmul_248(
 // MMA-SAME: nibble.schedule = "mma_packed", nibble.shared_bytes = 37952
-// MMA-SAME: nibble.threads = 192
+// MMA-SAME: nibble.threads = 256
 // MMA: %[[WARP:.*]] = arith.divui %{{.*}}, %c32_i32
 // MMA: %[[PART:.*]] = arith.remui %[[WARP]], %c2_i32
 // MMA: %[[STAGES:.*]] = llvm.getelementptr %{{.*}}[%{{.*}}]
 // MMA: %[[BARRIERS:.*]] = llvm.getelementptr %[[STAGES]][36864]
-// Full: one thread has brought weights and 32 x. Empty: the two warps have read
-// it that share a part of K.
+// Full: one thread of a warp has brought weights and all 32 x. Empty: the two
+// warps have read it that share a part of K.
 // MMA: nvvm.mbarrier.init %[[BARRIERS]], %c33_i32
 // MMA: %[[EMPTY:.*]] = llvm.getelementptr %[[BARRIERS]][8]
 // MMA: nvvm.mbarrier.init %[[EMPTY]], %c64_i32
@@ -55,28 +55,26 @@
 // MMA-COUNT-2: llvm.load %{{.*}} !llvm.ptr<3> -> vector<4xf32>
 // MMA: llvm.load %{{.*}} !llvm.ptr<1> -> vector<4xf32>
 // MMA: llvm.store %{{.*}} !llvm.ptr<1>
-// One thread of the warp that brings weights. An empty ring is waited for as if
-// a round had been read.
-// MMA: %[[BRINGS:.*]] = arith.cmpi eq, %[[WARP]], %c4_i32
-// MMA: scf.if %[[BRINGS]]
-// MMA: nvvm.elect.sync
-// MMA: scf.for %{{.*}} = %c0_i32 to %[[STEPS]] step %c1_i32 iter_args(%[[STAGE:[^ ]+]] = %c0_i32, %[[PARITY:[^ ]+]] = %c1_i32) ->
+// A warp that fills stages takes every fourth. An empty ring is waited for as if
+// a round had been read. One thread brings weights, all bring x: two rows of 16
+// pieces at a time.
+// MMA: %[[FILLER:.*]] = arith.addi %{{.*}}, %c-128_i32
+// MMA: %[[TEAM:.*]] = arith.divui %[[FILLER]], %c32_i32
+// MMA: scf.for %{{.*}} = %[[TEAM]] to %[[STEPS]] step %c4_i32 iter_args(%[[STAGE:[^ ]+]] = %[[TEAM]], %[[PARITY:[^ ]+]] = %c1_i32) ->
 // MMA: %[[PLACE:.*]] = arith.muli %[[STAGE]], %c16_i32
 // MMA: %[[INPLACE:.*]] = arith.addi %[[PLACE]], %c8_i32
 // MMA: %[[EMPTY:.*]] = llvm.getelementptr %[[BARRIERS]][%[[INPLACE]]]
 // MMA-NEXT: mbarrier.try_wait.parity{{.*}} %[[EMPTY]], %[[PARITY]] :
+// MMA: nvvm.elect.sync
 // MMA: %[[FULL:.*]] = llvm.getelementptr %[[BARRIERS]][%[[PLACE]]]
 // MMA: nvvm.mbarrier.arrive.expect_tx %[[FULL]], %c4352_i32
 // MMA-COUNT-2: nvvm.cp.async.bulk.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], %c2048_i32
 // MMA: nvvm.cp.async.bulk.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], %c256_i32
 // MMA-NOT: cp.async.bulk
-// And all threads of the one that brings x: two rows of 16 pieces at a time.
-// MMA: } else {
-// MMA: scf.for %{{.*}} = %c0_i32 to %[[STEPS]] step %c1_i32 iter_args(%[[STAGE:[^ ]+]] = %c0_i32, %[[PARITY:[^ ]+]] = %c1_i32) ->
-// MMA: mbarrier.try_wait.parity{{.*}}, %[[PARITY]] :
 // MMA-COUNT-8: nvvm.cp.async.shared.global {{.*}}, 16, cache = cg
 // MMA-NOT: cp.async.shared
 // MMA: nvvm.cp.async.mbarrier.arrive {{.*}} {noinc = true}
+// MMA: arith.addi %[[STAGE]], %c4_i32
 
 // Eight warps multiply, four at a time; four bring weights and x, and give them
 // registers. Each warp says that it has read a stage.
@@ -148,11 +146,12 @@
 
 // Nothing divides: a block has the tiles that are left, and what lies beyond K
 // is the last unit and group again, times an x of 0. The kernel before is waited
-// for by those that read x and those that write y.
+// for by those that read x, with the weights of a first round on their way, and
+// those that write y.
 // RAGGED-LABEL: llvm.func @matmul_248(
 // RAGGED-SAME: nibble.overlap
 // RAGGED-SAME: nibble.splits = 2
-// RAGGED-SAME: nibble.threads = 224
+// RAGGED-SAME: nibble.threads = 256
 // RAGGED-SAME: nvvm.cluster_dim = array<i32: 2, 1, 1>
 // RAGGED: nvvm.read.ptx.sreg.ctaid.x
 // RAGGED: %[[PART:.*]] = arith.remui %{{.*}}, %c2_i32
@@ -179,8 +178,11 @@
 // RAGGED: nvvm.cluster.arrive
 // RAGGED: nvvm.cluster.wait
 // RAGGED-NEXT: } else {
-// RAGGED-NOT: griddepcontrol
-// RAGGED: scf.for %[[STEP:.*]] = %[[FIRST]] to %[[END]] step %c1_i32
+// RAGGED: %[[OWN:.*]] = arith.addi %[[FIRST]], %{{.*}}
+// RAGGED: %[[ROUND:.*]] = arith.addi %[[FIRST]], %c4_i32
+// RAGGED: %[[EARLY:.*]] = arith.minui %[[END]], %[[ROUND]]
+// RAGGED: scf.for %[[STEP:.*]] = %[[OWN]] to %[[EARLY]] step %c2_i32
+// RAGGED-NOT: try_wait
 // RAGGED: %[[BYTES:.*]] = arith.muli %[[TILES]], %c1024_i32
 // RAGGED: nvvm.mbarrier.arrive.expect_tx %[[FULL:.*]], %[[BYTES]]
 // RAGGED: arith.minui %[[STEP]],
@@ -190,9 +192,12 @@
 // RAGGED: %[[BYTES:.*]] = arith.muli %[[TILES]], %c64_i32
 // RAGGED-COUNT-4: nvvm.cp.async.bulk.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], %[[BYTES]]
 // RAGGED-NOT: cp.async.bulk
-// RAGGED: } else {
 // RAGGED: nvvm.griddepcontrol wait
-// RAGGED: scf.for %{{.*}} = %[[FIRST]] to %[[END]] step %c1_i32
+// RAGGED: scf.for %[[STEP:.*]] = %[[OWN]] to %[[END]] step %c2_i32
+// RAGGED: %[[LATER:.*]] = arith.cmpi uge, %[[STEP]], %[[EARLY]]
+// RAGGED: scf.if %[[LATER]]
+// RAGGED: mbarrier.try_wait.parity
+// RAGGED: nvvm.mbarrier.arrive.expect_tx
 // RAGGED: %[[SIZE:.*]] = arith.select %{{.*}}, %c16_i32, %c0_i32
 // RAGGED: nvvm.cp.async.shared.global {{.*}}, 16, cache = cg, %[[SIZE]]
 
@@ -200,8 +205,8 @@
 // then say so.
 // GATHER: nvvm.mbarrier.init %{{.*}}, %c33_i32
 // GATHER-COUNT-8: nvvm.mma.sync
-// GATHER: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c8448_i32
 // GATHER: mbarrier.try_wait.parity
+// GATHER: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c8448_i32
 // GATHER: llvm.load %{{.*}} !llvm.ptr<1> -> i32
 // GATHER: llvm.load %{{.*}} !llvm.ptr<1> -> f16
 // GATHER-NOT: cp.async.shared

@@ -82,12 +82,23 @@ TEST(PackedProgram, PipelineHasWarpsThatFillItsStages) {
   EXPECT_EQ(p.warpsN(), 2);
   EXPECT_EQ(p.tiles(), 2);
   EXPECT_EQ(p.multipliers(), 4 * 32);
-  // One warp brings weights, more bring more rows of x.
+  // More together bring more rows of x.
   for (auto [rows, stagers] : {std::pair(8, 32), std::pair(16, 32),
                                std::pair(32, 64), std::pair(64, 128)}) {
     p.blockM = rows;
     EXPECT_EQ(p.stagers(), stagers) << rows;
-    EXPECT_EQ(p.threads(), 4 * 32 + 32 + stagers) << rows;
+    EXPECT_EQ(p.teams(), 128 / stagers) << rows;
+    EXPECT_EQ(p.threads(), 4 * 32 + 128) << rows;
+  }
+  // A team always fills the same stages.
+  p.blockM = 16;
+  for (auto [stages, teams] :
+       {std::pair(2, 2), std::pair(3, 3), std::pair(5, 1), std::pair(6, 3),
+        std::pair(7, 1), std::pair(10, 2), std::pair(12, 4),
+        std::pair(16, 4)}) {
+    p.stages = stages;
+    EXPECT_EQ(p.teams(), teams) << stages;
+    EXPECT_EQ(p.threads(), (4 + teams) * 32) << stages;
   }
   // With weights in registers all warps bring x and multiply.
   p = program();
@@ -109,6 +120,7 @@ TEST(PackedProgram, FourWarpsOfWgmmaTakeTheirTilesTogether) {
   // fit into a multiprocessor: 40 is what is left to each of the four's.
   EXPECT_TRUE(p.givesRegisters());
   EXPECT_EQ(p.mostRegisters() % 8, 0);
+  EXPECT_EQ(p.teams(), 1);
   EXPECT_LE(p.multipliers() * p.mostRegisters() + p.stagers() * 40, 65536);
   p.blockM = 64;
   EXPECT_FALSE(p.givesRegisters());
