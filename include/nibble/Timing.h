@@ -14,6 +14,8 @@ namespace nibble {
 /// in ten is below and above.
 struct CallTime {
   double median = 0, p10 = 0, p90 = 0;
+
+  bool operator==(const CallTime &) const = default;
 };
 
 } // namespace nibble

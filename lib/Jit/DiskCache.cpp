@@ -114,23 +114,28 @@ void DiskCache::setAside(const std::string &key, const std::string &why) {
     log(LogLevel::Debug, "it cannot be set aside: " + error.message());
 }
 
-void DiskCache::store(const std::string &key, const CacheEntry &entry) {
+bool DiskCache::write(
+    const std::string &key, const CacheEntry &entry,
+    function_ref<Result<bool>(const std::string &path, std::string_view bytes)>
+        write) {
   if (folder.empty() || !writable)
-    return;
+    return true;
   std::string bytes = encodeEntry(key, entry);
   if (bytes.size() > std::min(mostBytes, maxEntryBytes))
-    return;
+    return true;
   std::error_code error = sys::fs::create_directories(folder);
-  Status status = error
-                      ? Status(ErrorCode::IoError, "cannot make '" + folder +
-                                                       "': " + error.message())
-                      : writeFile(pathOf(key, entryEnding), {bytes});
-  if (!status.ok()) {
+  Result<bool> written =
+      error ? Status(ErrorCode::IoError,
+                     "cannot make '" + folder + "': " + error.message())
+            : write(pathOf(key, entryEnding), bytes);
+  if (!written.ok()) {
     if (writable.exchange(false))
-      log(LogLevel::Warning,
-          "the cache on disk is not written any more: " + status.message());
-    return;
+      log(LogLevel::Warning, "the cache on disk is not written any more: " +
+                                 written.status().message());
+    return true;
   }
+  if (!*written)
+    return false;
   log(LogLevel::Debug, "cache entry " + pathOf(key, entryEnding) + " written");
   // Looking through the folder at each write would cost more than it saves.
   writtenBytes += bytes.size();
@@ -138,6 +143,21 @@ void DiskCache::store(const std::string &key, const CacheEntry &entry) {
     writtenBytes = 0;
     prune(mostBytes);
   }
+  return true;
+}
+
+void DiskCache::store(const std::string &key, const CacheEntry &entry) {
+  write(key, entry,
+        [](const std::string &path, std::string_view bytes) -> Result<bool> {
+          Status status = writeFile(path, {bytes});
+          return status.ok() ? Result<bool>(true) : status;
+        });
+}
+
+bool DiskCache::storeNew(const std::string &key, const CacheEntry &entry) {
+  return write(key, entry, [](const std::string &path, std::string_view bytes) {
+    return createFile(path, {bytes});
+  });
 }
 
 /// Takes the lock of `key`, if there can be one.
@@ -152,7 +172,7 @@ void DiskCache::waitFor(KeyLock &lock, const std::string &key) {
   while (!lock.take(pathOf("lock", ""), key)) {
     if (steady_clock::now() > deadline) {
       log(LogLevel::Warning, "another process makes cache entry " + key +
-                                 " for a minute now; it is made here too");
+                                 " for a minute now; no longer waited for");
       return;
     }
     std::this_thread::sleep_for(pause);
@@ -181,10 +201,19 @@ void DiskCache::update(const std::string &key,
                        function_ref<CacheEntry(const CacheEntry *old)> change) {
   KeyLock lock;
   waitFor(lock, key);
+  if (!lock.isHeld()) {
+    log(LogLevel::Debug, "cache entry " + pathOf(key, entryEnding) +
+                             " stays as it is: its lock was not got");
+    return;
+  }
   Result<CacheEntry> old = read(key);
   if (old.status().code() == ErrorCode::IoError)
     return;
-  store(key, change(old.ok() ? &*old : nullptr));
+  // storeNew() asks for no lock.
+  if (old.ok())
+    store(key, change(&*old));
+  else
+    storeNew(key, change(nullptr));
 }
 
 //===----------------------------------------------------------------------===//

@@ -7,7 +7,7 @@
 // depends on. So an entry is never out of date, and any number of processes and
 // versions share the folder:
 //
-//   v1/<key>.entry          an entry; appears whole, by a rename
+//   v1/<key>.entry          an entry; appears whole, by a rename or a link
 //   v1/<key>.entry.tmp-...  one that is being written, or its writer died
 //   v1/<key>.bad            one that was found changed, set aside
 //   v1/lock                 a byte of it is locked for each key being made
@@ -46,11 +46,18 @@ public:
 
   /// Entry `key`, or nothing. One that is not whole is set aside.
   std::optional<CacheEntry> find(const std::string &key);
-  /// The same, but leaves everything as it is: a look is not a use.
+  /// The same, with why there is nothing: NotFound, InvalidFile for what was
+  /// set aside, IoError for what is there and cannot be read.
+  Result<CacheEntry> read(const std::string &key);
+  /// read() that leaves everything as it is: a look is not a use.
   Result<CacheEntry> peek(const std::string &key) const;
 
   /// Keeps `entry` under `key`.
   void store(const std::string &key, const CacheEntry &entry);
+  /// Keeps `entry` under `key` unless there is one, which makes it false. Of
+  /// processes that do so at once one does, locks or not; createFile() says
+  /// where. True as well where nothing can be written.
+  bool storeNew(const std::string &key, const CacheEntry &entry);
 
   /// Takes the entry `key` out of use, because of `why`.
   void setAside(const std::string &key, const std::string &why);
@@ -67,9 +74,10 @@ public:
   Result<Found> findOrMake(const std::string &key,
                            llvm::function_ref<Result<CacheEntry>()> make);
 
-  /// Puts what `change` makes of entry `key`, or of nothing, in its place; one
-  /// process at a time does, where the file system has locks. An entry that is
-  /// there and cannot be read stays as it is.
+  /// Puts what `change` makes of entry `key`, or of nothing, in its place,
+  /// under its lock. Nothing changes without that, where the file system has no
+  /// locks or another process keeps it for a minute; nor if the entry is there
+  /// and cannot be read.
   void update(const std::string &key,
               llvm::function_ref<CacheEntry(const CacheEntry *old)> change);
 
@@ -98,8 +106,12 @@ public:
   Removed clear();
 
 private:
-  /// find(), with why there is nothing.
-  Result<CacheEntry> read(const std::string &key);
+  /// Lets `write` put the bytes of `entry` at `path`, which it may refuse;
+  /// false if it did.
+  bool write(const std::string &key, const CacheEntry &entry,
+             llvm::function_ref<Result<bool>(const std::string &path,
+                                             std::string_view bytes)>
+                 write);
   void waitFor(KeyLock &lock, const std::string &key);
   std::string pathOf(const std::string &key, const char *ending) const;
   Removed removeIf(llvm::function_ref<bool(const File &file)> dead);

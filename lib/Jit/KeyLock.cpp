@@ -29,9 +29,8 @@ bool KeyLock::take(const std::string &file, const std::string &key) {
     descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     place = static_cast<off_t>(std::stoull(key.substr(0, 15), nullptr, 16));
   }
-  if (descriptor < 0 || setLock(descriptor, F_WRLCK, place) == 0)
-    return true;
-  return errno != EAGAIN && errno != EACCES;
+  held = descriptor >= 0 && setLock(descriptor, F_WRLCK, place) == 0;
+  return held || descriptor < 0 || (errno != EAGAIN && errno != EACCES);
 }
 
 KeyLock::~KeyLock() {

@@ -30,9 +30,13 @@ public:
   /// in a folder that cannot be written.
   bool take(const std::string &file, const std::string &key);
 
+  /// Whether there is a lock and this object has it.
+  bool isHeld() const { return held; }
+
 private:
   int descriptor = -1;
   off_t place = 0;
+  bool held = false;
 };
 
 } // namespace nibble

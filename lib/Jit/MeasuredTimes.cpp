@@ -9,9 +9,15 @@
 
 #include "Jit/MeasuredTimes.h"
 #include "Jit/KernelFile.h"
+#include "Support/Digest.h"
 
 using namespace nibble;
 using namespace llvm;
+
+/// The parts of a problem are numbered from 0 to this.
+static constexpr unsigned lastPart = 31;
+/// So many numbers in a row without a part are the end.
+static constexpr unsigned longestGap = 4;
 
 /// Adds the times of `entry` to `times`. What is no time is left out: it can
 /// only be of a nibble to come.
@@ -27,12 +33,31 @@ static void readTimes(const CacheEntry &entry, MeasuredTimes &times) {
   }
 }
 
+/// The key of a part of `problem`.
+static std::string keyOf(const std::string &problem, unsigned part) {
+  return part ? digestOf({problem, "part", std::to_string(part)}) : problem;
+}
+
+/// Adds the times of the parts of `problem` to `times`. Returns the number
+/// after that of the last part.
+static unsigned readParts(DiskCache &cache, const std::string &problem,
+                          MeasuredTimes &times) {
+  unsigned end = 0;
+  for (unsigned part = 0; part <= lastPart && part < end + longestGap; ++part) {
+    Result<CacheEntry> entry = cache.read(keyOf(problem, part));
+    if (entry.ok())
+      readTimes(*entry, times);
+    if (entry.status().code() != ErrorCode::NotFound)
+      end = part + 1;
+  }
+  return end;
+}
+
 MeasuredTimes nibble::findTimes(DiskCache &cache, const std::string &problem) {
   MeasuredTimes times;
   if (std::optional<FiledEntry> filed = findInKernelFiles(problem))
     readTimes(filed->entry, times);
-  if (std::optional<CacheEntry> entry = cache.find(problem))
-    readTimes(*entry, times);
+  readParts(cache, problem, times);
   return times;
 }
 
@@ -52,11 +77,23 @@ CacheEntry nibble::timesEntry(const TuningKey &key,
 
 void nibble::addTimes(DiskCache &cache, const TuningKey &key,
                       const MeasuredTimes &times) {
-  cache.update(key.problem, [&](const CacheEntry *old) {
+  MeasuredTimes known, fresh;
+  unsigned part = readParts(cache, key.problem, known);
+  for (const auto &[config, time] : times)
+    if (auto old = known.find(config);
+        old == known.end() || old->second != time)
+      fresh[config] = time;
+  if (fresh.empty())
+    return;
+  // Others may be adding parts as well.
+  for (; part <= lastPart; ++part)
+    if (cache.storeNew(keyOf(key.problem, part), timesEntry(key, fresh)))
+      return;
+  cache.update(keyOf(key.problem, lastPart), [&](const CacheEntry *old) {
     MeasuredTimes all;
     if (old)
       readTimes(*old, all);
-    for (const auto &[config, time] : times)
+    for (const auto &[config, time] : fresh)
       all[config] = time;
     return timesEntry(key, all);
   });

@@ -3,9 +3,26 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Times of configurations, kept beside the kernels: an entry of the cache for
-// each problem, with a time for each configuration that anybody has measured.
-// A new list of configurations finds the times of those it shares with the old.
+// Times of configurations, kept beside the kernels: for each problem, a time
+// for each configuration that anybody has measured. A new list of
+// configurations finds the times of those it shares with the old.
+//
+// In the cache they are up to 32 entries, the problem's parts. Whoever has new
+// times creates the next part with these alone, and nobody writes to one that
+// is there: what others added is lost to nobody, however many add at once, and
+// with locks or without. A part of higher number has more weight.
+//
+//   part 0    named by the problem's digest
+//   part i    named by the digest of that and i
+//   part 31   changed in place, under a lock; where there are no locks it stays
+//             as it was first written, and later times are not kept
+//
+// Reading ends at four numbers in a row without a part, so that one that was
+// removed or set aside takes only its own times along. If more in a row are
+// gone, those behind come back once new times have taken one of the numbers. A
+// part that is there and cannot be read counts as one without times.
+//
+// A file of kernels has one entry for a problem, with all times.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,7 +59,7 @@ MeasuredTimes findTimes(DiskCache &cache, const std::string &problem);
 
 /// Adds `times` to what is known of `key`. A time of a configuration that was
 /// measured before is replaced; others stay, those that another process adds at
-/// the same time too, where the file system has locks.
+/// the same time too. Writes nothing if the cache has all of them.
 void addTimes(DiskCache &cache, const TuningKey &key,
               const MeasuredTimes &times);
 

@@ -76,33 +76,95 @@ static std::error_code writeInto(const std::string &path,
   return error;
 }
 
-/// writeFile() to a new file or in the place of one.
-static std::error_code replaceFile(StringRef path,
-                                   ArrayRef<std::string_view> parts) {
+namespace {
+/// A file under a name that it loses with this object; it may have another by
+/// then.
+struct TemporaryFile {
+  std::string name;
+  /// Which file it is.
+  sys::fs::file_status status;
+
+  TemporaryFile() = default;
+  TemporaryFile(const TemporaryFile &) = delete;
+  ~TemporaryFile() {
+    if (!name.empty())
+      ::unlink(name.c_str());
+  }
+  /// Writes `parts` to a new file beside `path`, and to the disk.
+  std::error_code create(StringRef path, ArrayRef<std::string_view> parts);
+  /// Whether `path` leads to this file.
+  bool isAt(StringRef path) const;
+};
+} // namespace
+
+std::error_code TemporaryFile::create(StringRef path,
+                                      ArrayRef<std::string_view> parts) {
   int file = -1;
-  SmallString<128> temporary;
+  SmallString<128> own;
   if (std::error_code error =
-          sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%", file, temporary))
+          sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%", file, own))
     return error;
-  sys::fs::file_status written, there;
+  name = own.str();
   std::error_code error = writeAll(file, parts);
   if (!error && ::fsync(file))
     error = errnoAsErrorCode();
   if (!error)
-    error = sys::fs::status(file, written);
+    error = sys::fs::status(file, status);
   if (::close(file) && !error)
     error = errnoAsErrorCode();
-  if (!error) {
-    error = sys::fs::rename(temporary, path);
-    // When a server's answer is lost, it is asked again and says that there is
-    // nothing to rename any more.
-    if (error && !sys::fs::status(path, there) &&
-        sys::fs::equivalent(written, there))
-      error.clear();
-  }
-  if (error)
-    ::unlink(temporary.c_str());
   return error;
+}
+
+bool TemporaryFile::isAt(StringRef path) const {
+  sys::fs::file_status there;
+  return !sys::fs::status(path, there) && sys::fs::equivalent(status, there);
+}
+
+/// writeFile() to a new file or in the place of one.
+static std::error_code replaceFile(StringRef path,
+                                   ArrayRef<std::string_view> parts) {
+  TemporaryFile file;
+  if (std::error_code error = file.create(path, parts))
+    return error;
+  std::error_code error = sys::fs::rename(file.name, path);
+  // When a server's answer is lost, it is asked again and says that there is
+  // nothing to rename any more.
+  if (error && !file.isAt(path))
+    return error;
+  file.name.clear();
+  return std::error_code();
+}
+
+/// Whether `error` says that there is no such call for this file system.
+static bool isUnsupported(std::error_code error) {
+  return error == std::errc::operation_not_permitted ||
+         error == std::errc::operation_not_supported ||
+         error == std::errc::function_not_supported ||
+         error == std::errc::invalid_argument;
+}
+
+/// Gives `file` the name `path`, which must be nobody's.
+static std::error_code giveNewName(const TemporaryFile &file,
+                                   const std::string &path) {
+  auto outcome = [](int result) {
+    return result ? errnoAsErrorCode() : std::error_code();
+  };
+  // NFS has the first alone, and SMB, FAT and others the second.
+  std::error_code error = outcome(::link(file.name.c_str(), path.c_str()));
+  if (isUnsupported(error))
+    error = outcome(::renameat2(AT_FDCWD, file.name.c_str(), AT_FDCWD,
+                                path.c_str(), RENAME_NOREPLACE));
+  if (isUnsupported(error))
+    error = sys::fs::exists(path) ? make_error_code(std::errc::file_exists)
+                                  : sys::fs::rename(file.name, path);
+  // As with replaceFile(): a server that is asked again says that the name is
+  // there.
+  return error && file.isAt(path) ? std::error_code() : error;
+}
+
+static Status cannotWrite(const std::string &path, std::error_code error) {
+  return Status(ErrorCode::IoError,
+                "cannot write '" + path + "': " + error.message());
 }
 
 Status nibble::writeFile(const std::string &path,
@@ -113,10 +175,18 @@ Status nibble::writeFile(const std::string &path,
     target = path;
   std::error_code error =
       isSpecial(path) ? writeInto(path, parts) : replaceFile(target, parts);
-  if (error)
-    return Status(ErrorCode::IoError,
-                  "cannot write '" + path + "': " + error.message());
-  return Status();
+  return error ? cannotWrite(path, error) : Status();
+}
+
+Result<bool> nibble::createFile(const std::string &path,
+                                ArrayRef<std::string_view> parts) {
+  TemporaryFile file;
+  std::error_code error = file.create(path, parts);
+  if (!error)
+    error = giveNewName(file, path);
+  if (error && error != std::errc::file_exists)
+    return cannotWrite(path, error);
+  return !error;
 }
 
 //===----------------------------------------------------------------------===//

@@ -3,11 +3,11 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Files and folders are written to a temporary name beside their own and
-// renamed, so that nobody ever sees half of one. Files are read by pread() into
-// owned memory and never mapped: a mapped file that another process cuts short
-// ends this one by SIGBUS, which a library may not catch, and its bytes may
-// change after they were checked.
+// Files and folders are written to a temporary name beside their own and then
+// given their own, so that nobody ever sees half of one. Files are read by
+// pread() into owned memory and never mapped: a mapped file that another
+// process cuts short ends this one by SIGBUS, which a library may not catch,
+// and its bytes may change after they were checked.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,6 +30,13 @@ namespace nibble {
 /// `path`.tmp-... behind.
 Status writeFile(const std::string &path,
                  llvm::ArrayRef<std::string_view> parts);
+
+/// writeFile() to a new file: false, and nothing is changed, where `path` is a
+/// name already. Of several that create one name at once one does, whichever
+/// machines they are on. Only where a file system neither gives a file a second
+/// name nor has a rename that replaces nothing may the last of them win.
+Result<bool> createFile(const std::string &path,
+                        llvm::ArrayRef<std::string_view> parts);
 
 /// A regular file that is open for reading. Links are followed (caches of
 /// models are made of them); a folder, pipe or device is refused.

@@ -10,7 +10,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "../TestFolder.h"
-#include "Jit/DiskCache.h"
+#include "Jit/MeasuredTimes.h"
+#include "Support/Digest.h"
 #include "Support/Files.h"
 #include "llvm/Support/FileSystem.h"
 #include <chrono>
@@ -35,19 +36,26 @@ int rounds(int ordinary) {
   return given ? std::atoi(given) : ordinary;
 }
 
+/// What execve() takes for `strings`.
+std::vector<char *> pointersTo(std::vector<std::string> &strings) {
+  std::vector<char *> pointers;
+  for (std::string &each : strings)
+    pointers.push_back(each.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 /// One cache-worker, with `variables` as its whole environment.
 class Worker {
 public:
   Worker(const std::string &log, std::vector<std::string> variables,
-         rlim_t mostFileBytes = RLIM_INFINITY)
+         rlim_t mostFileBytes = RLIM_INFINITY,
+         std::vector<std::string> words = {"kernels",
+                                           std::to_string(kernelCount)})
       : log(log) {
-    std::string count = std::to_string(kernelCount);
-    std::vector<char *> environment;
-    for (std::string &each : variables)
-      environment.push_back(each.data());
-    environment.push_back(nullptr);
-    char *arguments[] = {const_cast<char *>("cache-worker"), count.data(),
-                         nullptr};
+    words.insert(words.begin(), "cache-worker");
+    std::vector<char *> environment = pointersTo(variables),
+                        arguments = pointersTo(words);
     process = fork();
     if (process != 0)
       return;
@@ -57,7 +65,7 @@ public:
     dup2(err, STDERR_FILENO);
     rlimit limit = {mostFileBytes, mostFileBytes};
     setrlimit(RLIMIT_FSIZE, &limit);
-    execve(NIBBLE_CACHE_WORKER, arguments, environment.data());
+    execve(NIBBLE_CACHE_WORKER, arguments.data(), environment.data());
     _exit(127);
   }
 
@@ -279,6 +287,66 @@ TEST(CacheProcess, AnyFaultsOfNetworkFileSystems) {
     EXPECT_TRUE(last.wait()) << last.errors();
     EXPECT_EQ(last.errors(), "");
   }
+}
+
+/// A process that adds `count` times of its own to those of one problem.
+Worker timesWorker(const TestFolder &folder, const std::string &faults,
+                   int count, const std::string &writer = "w") {
+  return Worker(folder / writer, cacheWith(folder, faults), RLIM_INFINITY,
+                {"times", std::to_string(count), writer});
+}
+
+size_t countTimes(const TestFolder &folder) {
+  DiskCache cache(folder / "cache", 1 << 30);
+  return findTimes(cache, digestOf({"problem"})).size();
+}
+
+TEST(CacheProcess, NoProcessLosesAnothersTimes) {
+  for (const char *faults : {"none", "no-locks", "no-locks-at-all,lost-answer",
+                             "no-locks,no-link", "no-locks,no-link,lost-answer",
+                             "no-locks,no-link,lost-answer,stale,at-random"})
+    for (int round = 0; round < rounds(2); ++round) {
+      TestFolder folder;
+      constexpr int writers = 10, each = 3;
+      std::vector<Worker> workers;
+      for (int i = 0; i < writers; ++i)
+        workers.push_back(timesWorker(folder, faults, each, std::to_string(i)));
+      for (Worker &worker : workers) {
+        EXPECT_TRUE(worker.wait());
+        EXPECT_EQ(worker.errors(), "");
+      }
+      EXPECT_EQ(countTimes(folder), size_t(writers * each)) << faults;
+      for (const DiskCache::File &file :
+           DiskCache(folder / "cache", 1 << 30).list())
+        EXPECT_EQ(file.kind, DiskCache::File::Entry) << file.path;
+    }
+}
+
+TEST(CacheProcess, TimesThatCannotBeReadStay) {
+  TestFolder folder;
+  EXPECT_TRUE(timesWorker(folder, "none", 3, "a").wait());
+  EXPECT_TRUE(timesWorker(folder, "stale", 2, "b").wait());
+  EXPECT_EQ(countTimes(folder), 5u);
+}
+
+TEST(CacheProcess, AProblemHasThirtyTwoParts) {
+  // The last is not changed without a lock.
+  for (auto [faults, expected] : {std::pair("none", 40u), {"no-locks", 32u}}) {
+    TestFolder folder;
+    Worker worker = timesWorker(folder, faults, 40);
+    EXPECT_TRUE(worker.wait());
+    EXPECT_EQ(worker.errors(), "");
+    EXPECT_EQ(countTimes(folder), expected);
+    EXPECT_EQ(DiskCache(folder / "cache", 1 << 30).list().size(), 32u);
+  }
+}
+
+TEST(CacheProcess, TimesAreKeptWhereNoNameCanBeNew) {
+  TestFolder folder;
+  Worker worker = timesWorker(folder, "no-link,no-new-name", 3);
+  EXPECT_TRUE(worker.wait());
+  EXPECT_EQ(worker.errors(), "");
+  EXPECT_EQ(countTimes(folder), 3u);
 }
 
 TEST(CacheProcess, ErrorsThatComeLate) {

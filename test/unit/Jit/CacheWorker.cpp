@@ -3,12 +3,19 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// cache-worker COUNT: gets COUNT kernels, runs each on random words and checks
-// the result. Prints where each kernel came from and the milliseconds from
-// asking for it to its first result. CacheProcessTest starts it.
+// cache-worker kernels COUNT: gets COUNT kernels, runs each on random words and
+// checks the result. Prints where each kernel came from and the milliseconds
+// from asking for it to its first result.
+//
+// cache-worker times COUNT WRITER: adds COUNT times of configurations that are
+// named after WRITER, one after another.
+//
+// CacheProcessTest starts it.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Jit/MeasuredTimes.h"
+#include "Support/Digest.h"
 #include "Support/Files.h"
 #include "nibble/JitKernel.h"
 #include <chrono>
@@ -40,9 +47,9 @@ static Status repack(const JitKernel &kernel, int64_t bits) {
   return status;
 }
 
-int main(int, char **argv) {
+static int getKernels(int count) {
   Result<std::string> text = readFile(NIBBLE_TEST_KERNELS "/repack.mlir");
-  for (int i = 0; text.ok() && i < std::atoi(argv[1]); ++i) {
+  for (int i = 0; text.ok() && i < count; ++i) {
     CompileRequest request;
     request.text = *text;
     int64_t bits = 2 << i % 3;
@@ -61,4 +68,19 @@ int main(int, char **argv) {
     std::fflush(stdout);
   }
   return text.ok() ? 0 : 1;
+}
+
+static void addOwnTimes(int count, const std::string &writer) {
+  TuningKey key = {"test", digestOf({"problem"}), "call", "sm_90a"};
+  for (int i = 0; i < count; ++i)
+    addTimes(DiskCache::shared(), key,
+             {{"WRITER=" + writer + " I=" + std::to_string(i), {1.5, 1, 2}}});
+}
+
+int main(int, char **argv) {
+  int count = std::atoi(argv[2]);
+  if (std::string(argv[1]) == "kernels")
+    return getKernels(count);
+  addOwnTimes(count, argv[3]);
+  return 0;
 }

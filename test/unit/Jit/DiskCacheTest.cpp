@@ -6,12 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Jit/DiskCache.h"
-#include "../CommaLocale.h"
 #include "../TestFolder.h"
 #include "Jit/KernelFile.h"
 #include "Jit/KernelStore.h"
 #include "Jit/KeyLock.h"
-#include "Jit/MeasuredTimes.h"
 #include "Support/Digest.h"
 #include "Support/Files.h"
 #include "nibble/JitKernel.h"
@@ -97,6 +95,20 @@ TEST(DiskCache, KeepsEntries) {
   EXPECT_EQ(cache.list()[0].key, key);
   EXPECT_EQ(cache.clear().files, 1u);
   EXPECT_FALSE(cache.find(key));
+}
+
+TEST(DiskCache, NewEntriesReplaceNone) {
+  std::mt19937 random(std::random_device{}());
+  TestFolder folder;
+  DiskCache cache(folder.path(), 1 << 20), none("", 1 << 20);
+  auto [key, entry] = randomEntry(random);
+  CacheEntry other = entry;
+  other.code += "!";
+  EXPECT_TRUE(cache.storeNew(key, entry));
+  EXPECT_FALSE(cache.storeNew(key, other));
+  EXPECT_EQ(cache.find(key)->code, entry.code);
+  EXPECT_EQ(cache.list().size(), 1u);
+  EXPECT_TRUE(none.storeNew(key, entry));
 }
 
 TEST(DiskCache, SetsChangedEntriesAside) {
@@ -248,12 +260,15 @@ TEST(KeyLock, HoldsOthersUp) {
   {
     KeyLock first;
     EXPECT_TRUE(first.take(file, a));
+    EXPECT_TRUE(first.isHeld());
     EXPECT_FALSE(second.take(file, a));
+    EXPECT_FALSE(second.isHeld());
     EXPECT_TRUE(third.take(file, b));
   }
   EXPECT_TRUE(second.take(file, a));
   KeyLock nowhere;
   EXPECT_TRUE(nowhere.take("/proc/no/such/place", a));
+  EXPECT_FALSE(nowhere.isHeld());
 }
 
 TEST(DiskCache, OneMakesAndOthersWait) {
@@ -275,82 +290,6 @@ TEST(DiskCache, OneMakesAndOthersWait) {
   for (std::thread &thread : threads)
     thread.join();
   EXPECT_EQ(made, 1);
-}
-
-TEST(MeasuredTimes, NobodysAreLost) {
-  std::mt19937 random(std::random_device{}());
-  TestFolder folder;
-  TuningKey key = {"test", digestOf({"problem"}), "call", "sm_90a"};
-  const std::string &problem = key.problem;
-  constexpr int writers = 8, each = 12;
-  std::vector<std::thread> threads;
-  for (int w = 0; w < writers; ++w)
-    threads.emplace_back([&, w] {
-      DiskCache cache(folder.path(), 1 << 20); // as another process has one
-      for (int i = 0; i < each; ++i)
-        addTimes(cache, key,
-                 {{"WRITER=" + std::to_string(w) + " I=" + std::to_string(i),
-                   {1.5 * w + i, 1, 2}}});
-    });
-  for (std::thread &thread : threads)
-    thread.join();
-  DiskCache cache(folder.path(), 1 << 20);
-  MeasuredTimes times = findTimes(cache, problem);
-  EXPECT_EQ(times.size(), size_t(writers * each));
-  for (int w = 0; w < writers; ++w)
-    for (int i = 0; i < each; ++i)
-      EXPECT_EQ(times["WRITER=" + std::to_string(w) + " I=" + std::to_string(i)]
-                    .median,
-                1.5 * w + i);
-  addTimes(cache, key, {{"WRITER=0 I=0", {7, 6, 8}}});
-  times = findTimes(cache, problem);
-  EXPECT_EQ(times.size(), size_t(writers * each));
-  EXPECT_EQ(times["WRITER=0 I=0"].p90, 8);
-  EXPECT_TRUE(findTimes(cache, digestOf({"another"})).empty());
-
-  // Shipped with an application, and measured anew there.
-  std::string path = folder / "times.nbl";
-  ASSERT_TRUE(writeKernelFile(path, {{problem, *cache.find(problem)}}).ok());
-  ASSERT_TRUE(loadKernels(path).ok());
-  DiskCache there(folder / "there", 1 << 20);
-  EXPECT_EQ(findTimes(there, problem).size(), size_t(writers * each));
-  addTimes(there, key, {{"WRITER=0 I=0", {9, 9, 9}}});
-  times = findTimes(there, problem);
-  EXPECT_EQ(times.size(), size_t(writers * each));
-  EXPECT_EQ(times["WRITER=0 I=0"].median, 9);
-  EXPECT_EQ(times["WRITER=1 I=0"].median, 1.5);
-}
-
-/// Processes of any locale share a cache.
-TEST(MeasuredTimes, DoNotDependOnTheHostsLocale) {
-  TestFolder folder;
-  DiskCache cache(folder.path(), 1 << 20);
-  TuningKey key = {"test", digestOf({"locale"}), "call", "sm_90a"};
-  addTimes(cache, key, {{"A=1", {7.25, 6.5, 8}}});
-  {
-    CommaLocale german;
-    addTimes(cache, key, {{"B=1", {3.125, 3, 4.5}}});
-    EXPECT_EQ(findTimes(cache, key.problem)["A=1"].median, 7.25);
-  }
-  MeasuredTimes times = findTimes(cache, key.problem);
-  EXPECT_EQ(times.size(), 2u);
-  EXPECT_EQ(times["B=1"].median, 3.125);
-}
-
-/// What others measured may be there.
-TEST(MeasuredTimes, AnEntryThatCannotBeReadStays) {
-  TestFolder folder;
-  DiskCache cache(folder.path(), 1 << 20);
-  TuningKey key = {"test", digestOf({"unreadable"}), "call", "sm_90a"};
-  addTimes(cache, key, {{"A=1", {7, 6, 8}}});
-  std::string path = fileOf(cache, key.problem), aside = folder / "aside";
-  ASSERT_EQ(rename(path.c_str(), aside.c_str()), 0);
-  ASSERT_EQ(symlink(path.c_str(), path.c_str()), 0); // a loop
-  addTimes(cache, key, {{"B=1", {7, 6, 8}}});
-  EXPECT_TRUE(findTimes(cache, key.problem).empty());
-  ASSERT_EQ(rename(aside.c_str(), path.c_str()), 0);
-  addTimes(cache, key, {{"B=1", {7, 6, 8}}});
-  EXPECT_EQ(findTimes(cache, key.problem).size(), 2u);
 }
 
 TEST(KernelStore, CubinsAreMadeOncePerAssembler) {

@@ -9,8 +9,11 @@
 //
 //   no-locks     locks are not served: ENOLCK
 //   no-locks-at-all  nor known: EOPNOTSUPP
-//   lost-answer  a rename is done, and said to have failed: ENOENT
+//   lost-answer  a rename is done, and said to have failed: ENOENT; and a link:
+//                EEXIST
 //   no-rename    a rename is not done: EIO
+//   no-link      no file gets a second name: EPERM
+//   no-new-name  no rename can be told to replace nothing: EINVAL
 //   late-error   what was written is not kept, said by fsync: EDQUOT
 //   read-only    nothing is opened for writing: EROFS
 //   stale        every read: ESTALE
@@ -118,6 +121,23 @@ EXPORT int rename(const char *from, const char *to) noexcept {
     return failing(EIO);
   int result = next<int(const char *, const char *)>("rename")(from, to);
   return isEntry(to) && happens("lost-answer") ? failing(ENOENT) : result;
+}
+
+EXPORT int link(const char *from, const char *to) noexcept {
+  if (isEntry(to) && happens("no-link"))
+    return failing(EPERM);
+  int result = next<int(const char *, const char *)>("link")(from, to);
+  return isEntry(to) && happens("lost-answer") ? failing(EEXIST) : result;
+}
+
+EXPORT int renameat2(int fromFolder, const char *from, int toFolder,
+                     const char *to, unsigned flags) noexcept {
+  if (isEntry(to) && happens("no-new-name"))
+    return failing(EINVAL);
+  int result = next<int(int, const char *, int, const char *, unsigned)>(
+      "renameat2")(fromFolder, from, toFolder, to, flags);
+  return result == 0 && isEntry(to) && happens("lost-answer") ? failing(ENOENT)
+                                                              : result;
 }
 
 EXPORT ssize_t pread(int file, void *into, size_t size, off_t offset) {

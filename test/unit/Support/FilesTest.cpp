@@ -7,6 +7,7 @@
 
 #include "Support/Files.h"
 #include "../TestFolder.h"
+#include <atomic>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -24,6 +25,11 @@ mode_t typeOf(const std::string &path) {
   return status.st_mode & S_IFMT;
 }
 
+size_t countFiles(const TestFolder &folder) {
+  std::filesystem::directory_iterator files(folder.path());
+  return static_cast<size_t>(std::distance(begin(files), end(files)));
+}
+
 TEST(Files, AppearWholeAndAlone) {
   TestFolder folder;
   std::string path = folder / "file";
@@ -31,13 +37,34 @@ TEST(Files, AppearWholeAndAlone) {
     ASSERT_TRUE(writeFile(path, {text, "!"}).ok());
     EXPECT_EQ(*readFile(path), text + "!");
   }
-  size_t files = 0;
-  for (const auto &each : std::filesystem::directory_iterator(folder.path()))
-    files += each.path() == path ? 1 : 100;
-  EXPECT_EQ(files, 1u);
+  EXPECT_EQ(countFiles(folder), 1u);
   Status status = writeFile(folder.path(), {"x"});
   EXPECT_EQ(status.code(), ErrorCode::IoError);
   EXPECT_NE(status.message().find(folder.path()), std::string::npos);
+}
+
+TEST(Files, OneOfManyCreatesAFile) {
+  TestFolder folder;
+  std::string path = folder / "file", dangling = folder / "dangling";
+  std::atomic<int> created = 0;
+  std::string winner;
+  std::vector<std::thread> threads;
+  for (std::string text : {"one", "two", "three", "four", "five", "six"})
+    threads.emplace_back([&, text] {
+      Result<bool> is = createFile(path, {text, "!"});
+      EXPECT_TRUE(is.ok()) << is.status().message();
+      if (is.ok() && *is && ++created == 1)
+        winner = text;
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(created, 1);
+  EXPECT_EQ(*readFile(path), winner + "!");
+  EXPECT_EQ(countFiles(folder), 1u);
+  ASSERT_EQ(symlink("nowhere", dangling.c_str()), 0);
+  EXPECT_FALSE(*createFile(dangling, {"x"}));
+  Result<bool> is = createFile(folder / "no/file", {"x"});
+  EXPECT_EQ(is.status().code(), ErrorCode::IoError);
 }
 
 TEST(Files, LinksStay) {
