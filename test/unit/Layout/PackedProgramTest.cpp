@@ -212,7 +212,7 @@ TEST(PackedProgram, SaysWhyNot) {
               p.warps = 32;
               p.blockN = 512;
             }),
-            "has 1088 threads, more than 1024");
+            "has 1152 threads, more than 1024");
   EXPECT_EQ(whyPipeline([](P &) {}, 32 << 10),
             "needs 37952 bytes of shared memory, more than 32768");
 
