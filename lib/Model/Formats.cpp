@@ -69,25 +69,16 @@ static Result<Layer> finish(const LayerTensors &tensors, Layer layer,
   return layer;
 }
 
-/// Fills qweight and qzeros from codes and zero points one by one.
-template <typename CodeT, typename ZeroT>
-static void packCodes(Layer &layer, CodeT codeOf, ZeroT zeroOf) {
+/// Fills qweight by `fillUnits(begin, end)`, which writes all words of units
+/// [begin, end) of rows, and qzeros from zero points one by one.
+template <typename UnitsT, typename ZeroT>
+static void packCodes(Layer &layer, UnitsT fillUnits, ZeroT zeroOf) {
   Codec codec = layer.codec();
   int64_t K = layer.inFeatures, N = layer.outFeatures, row = codec.words(N);
   int64_t unit = codec.unitCodes(), unitWords = codec.words(unit) * N;
   layer.qweight.resize(K / unit * unitWords);
-  layer.qzeros.assign(layer.groups * row, 0);
-  // Each unit of rows has words of its own.
-  auto fillUnits = [&](size_t begin, size_t end) {
-    auto words = layer.qweight.begin();
-    std::fill(words + begin * unitWords, words + end * unitWords, 0);
-    for (auto u = static_cast<int64_t>(begin); u < static_cast<int64_t>(end);
-         ++u)
-      for (int64_t n = 0; n < N; ++n)
-        for (int64_t k = u * unit; k < (u + 1) * unit; ++k)
-          codec.put(&layer.qweight[n], N, k, codeOf(k, n));
-  };
   fillBulk(K / unit, unitWords * sizeof(int32_t), fillUnits);
+  layer.qzeros.assign(layer.groups * row, 0);
   for (int64_t g = 0; g < layer.groups; ++g)
     for (int64_t n = 0; n < N; ++n)
       codec.put(&layer.qzeros[g * row], 1, n,
@@ -152,6 +143,20 @@ Result<Layer> model::readGptq(const LayerTensors &tensors,
 // AWQ
 //===----------------------------------------------------------------------===//
 
+/// Makes nibble i of word j what nibble j of word i was.
+static void transposeNibbles(uint32_t (&words)[8]) {
+  constexpr std::pair<int, uint32_t> stages[] = {
+      {4, 0x0000ffff}, {2, 0x00ff00ff}, {1, 0x0f0f0f0f}};
+  for (auto [distance, mask] : stages)
+    for (int i = 0; i < 8; ++i)
+      if (!(i & distance)) {
+        uint32_t &low = words[i], &high = words[i + distance];
+        uint32_t swapped = (low >> 4 * distance ^ high) & mask;
+        high ^= swapped;
+        low ^= swapped << 4 * distance;
+      }
+}
+
 Result<Layer> model::readAwq(const LayerTensors &tensors,
                              const LayerSettings &settings) {
   if (settings.bits != 4)
@@ -184,13 +189,24 @@ Result<Layer> model::readAwq(const LayerTensors &tensors,
     return status;
   // The nibble of a word that has each of its eight columns.
   static constexpr int nibbleOf[] = {0, 4, 1, 5, 2, 6, 3, 7};
-  auto at = [&](llvm::ArrayRef<int32_t> lines, int64_t line, int64_t n) {
-    auto word = static_cast<uint32_t>(lines[line * words + n / 8]);
-    return word >> (4 * nibbleOf[n % 8]) & 15;
+  auto fillUnits = [&](size_t begin, size_t end) {
+    for (size_t u = begin; u < end; ++u)
+      for (int64_t w = 0; w < words; ++w) {
+        uint32_t block[8];
+        for (int k = 0; k < 8; ++k)
+          block[k] = static_cast<uint32_t>(codes[(u * 8 + k) * words + w]);
+        transposeNibbles(block);
+        for (int n = 0; n < 8; ++n)
+          layer.qweight[u * N + w * 8 + n] =
+              static_cast<int32_t>(block[nibbleOf[n]]);
+      }
   };
-  packCodes(
-      layer, [&](int64_t k, int64_t n) { return at(codes, k, n); },
-      [&](int64_t g, int64_t n) { return zerosMissing ? 8 : at(zeros, g, n); });
+  packCodes(layer, fillUnits, [&](int64_t g, int64_t n) {
+    return zerosMissing ? 8u
+                        : static_cast<uint32_t>(zeros[g * words + n / 8]) >>
+                                  (4 * nibbleOf[n % 8]) &
+                              15;
+  });
   return finish(tensors, std::move(layer), "g_idx");
 }
 
@@ -282,14 +298,30 @@ Result<Layer> model::readCompressed(const LayerTensors &tensors,
     status = readZeros(tensors, layer, settings.symmetric, zeros);
   if (!status.ok())
     return status;
-  packCodes(
-      layer,
-      [&](int64_t k, int64_t n) {
-        return static_cast<uint32_t>(packed[n * words + k / P]) >>
-                   (layer.bits * (k % P)) &
-               layer.codec().maxCode();
-      },
-      [&](int64_t g, int64_t n) { return zeros[g * N + n]; });
+  Codec codec = layer.codec();
+  auto fillUnits = [&](size_t begin, size_t end) {
+    auto first = static_cast<int64_t>(begin), last = static_cast<int64_t>(end);
+    if (!codec.splits()) {
+      // The same words, in lines along K. A cache line of them at a time.
+      for (int64_t block = first; block < last; block += 16)
+        for (int64_t n = 0; n < N; ++n)
+          for (int64_t u = block; u < std::min(block + 16, last); ++u)
+            layer.qweight[u * N + n] = packed[n * words + u];
+      return;
+    }
+    int64_t unit = codec.unitCodes(), unitWords = codec.words(unit) * N;
+    std::fill(layer.qweight.begin() + first * unitWords,
+              layer.qweight.begin() + last * unitWords, 0);
+    for (int64_t u = first; u < last; ++u)
+      for (int64_t n = 0; n < N; ++n)
+        for (int64_t k = u * unit; k < (u + 1) * unit; ++k)
+          codec.put(&layer.qweight[n], N, k,
+                    static_cast<uint32_t>(packed[n * words + k / P]) >>
+                            (layer.bits * (k % P)) &
+                        codec.maxCode());
+  };
+  packCodes(layer, fillUnits,
+            [&](int64_t g, int64_t n) { return zeros[g * N + n]; });
   // A layer that was not quantized in another order may say so by -1.
   const char *gIdx = "weight_g_idx";
   std::vector<int32_t> order;
