@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Driver/Module.h"
+#include <algorithm>
 #include <climits>
 
 using namespace nibble;
@@ -63,10 +64,9 @@ Result<std::string> nibble::driver::assemble(const Device &device,
   return std::string(static_cast<const char *>(cubin), bytes);
 }
 
-Result<std::unique_ptr<Module>> Module::load(const Device &device,
-                                             const std::string &cubin,
-                                             const std::string &name,
-                                             int64_t sharedBytes) {
+Result<std::unique_ptr<Module>>
+Module::load(const Device &device, const std::string &cubin,
+             const std::string &name, int64_t sharedBytes, bool overlap) {
   ContextGuard guard(device);
   if (!guard.status().ok())
     return guard.status();
@@ -79,18 +79,22 @@ Result<std::unique_ptr<Module>> Module::load(const Device &device,
             " bytes of shared memory; " + device.properties().name + " has " +
             std::to_string(device.properties().maxSharedBytesPerBlock));
   std::unique_ptr<Module> result(new Module(device));
+  result->dynamicSharedBytes = sharedBytes;
+  result->overlaps = overlap;
   NIBBLE_CUDA_TRY(device.driver(), cuModuleLoadDataEx,
                   (&result->module, cubin.data(), 0, nullptr, nullptr),
                   "kernel=" + name);
   NIBBLE_CUDA_TRY(device.driver(), cuModuleGetFunction,
                   (&result->function, result->module, name.c_str()),
                   "name=" + name);
+  if (result->fillsShared())
+    sharedBytes =
+        static_cast<int64_t>(device.properties().maxSharedBytesPerBlock);
   if (sharedBytes > 0)
     NIBBLE_CUDA_TRY(device.driver(), cuFuncSetAttribute,
                     (result->function, CuFunctionMaxDynamicSharedSizeBytes,
                      static_cast<int>(sharedBytes)),
                     "dynamic shared bytes=" + std::to_string(sharedBytes));
-  result->dynamicSharedBytes = static_cast<unsigned>(sharedBytes);
   NIBBLE_CUDA_TRY(device.driver(), cuFuncGetAttribute,
                   (&result->registerCount, CuFunctionNumRegs, result->function),
                   "NumRegs");
@@ -110,8 +114,26 @@ Module::~Module() {
     owner.api().cuModuleUnload(module);
 }
 
+/// The shared memory of each of `blocks` blocks: what it needs, and where
+/// kernels overlap all of its part of a multiprocessor's. The next kernel's
+/// blocks then find no room before one of this kernel's ends. Where they do,
+/// several gather on one multiprocessor, and all others wait for it at the end
+/// (docs/measurements.md).
+int64_t Module::sharedBytesOf(int64_t blocks) const {
+  if (!fillsShared())
+    return dynamicSharedBytes;
+  const DeviceProperties &device = owner.properties();
+  auto whole = static_cast<int64_t>(device.sharedBytesPerMultiprocessor);
+  auto most = static_cast<int64_t>(device.maxSharedBytesPerBlock);
+  int64_t each = (blocks + device.multiprocessors - 1) / device.multiprocessors;
+  // The device keeps some for every block, and gives the rest in units.
+  constexpr int64_t unit = 1024;
+  int64_t part = (whole / each - (whole - most)) / unit * unit;
+  return std::max(dynamicSharedBytes, std::min(part, most));
+}
+
 Status Module::launch(int64_t blocks, int threads, void **arguments,
-                      CuStream stream, bool overlap) const {
+                      CuStream stream) const {
   if (blocks == 0)
     return {};
   if (blocks < 0 || blocks > INT_MAX)
@@ -126,19 +148,19 @@ Status Module::launch(int64_t blocks, int threads, void **arguments,
   config.gridDimY = config.gridDimZ = 1;
   config.blockDimX = static_cast<unsigned>(threads);
   config.blockDimY = config.blockDimZ = 1;
-  config.sharedMemBytes = dynamicSharedBytes;
+  config.sharedMemBytes = static_cast<unsigned>(sharedBytesOf(blocks));
   config.stream = stream;
   CuLaunchAttribute attribute = {};
-  if (overlap) {
+  if (overlaps) {
     attribute.id = CuLaunchProgrammaticStreamSerialization;
     attribute.value.programmaticStreamSerializationAllowed = 1;
     config.attributes = &attribute;
     config.attributeCount = 1;
   }
-  NIBBLE_CUDA_TRY(owner.driver(), cuLaunchKernelEx,
-                  (&config, function, arguments, nullptr),
-                  "blocks=" + std::to_string(blocks) +
-                      ", threads=" + std::to_string(threads) +
-                      ", shared bytes=" + std::to_string(dynamicSharedBytes));
+  NIBBLE_CUDA_TRY(
+      owner.driver(), cuLaunchKernelEx, (&config, function, arguments, nullptr),
+      "blocks=" + std::to_string(blocks) +
+          ", threads=" + std::to_string(threads) +
+          ", shared bytes=" + std::to_string(config.sharedMemBytes));
   return {};
 }

@@ -24,22 +24,21 @@ Result<std::string> assemble(const Device &device, const std::string &ptx,
 /// One kernel's code on one device. The device must outlive it.
 class Module {
 public:
-  /// Loads `cubin` and finds entry `name`, which may use `sharedBytes` of
-  /// dynamic shared memory; Unsupported if that does not fit the device.
-  static Result<std::unique_ptr<Module>> load(const Device &device,
-                                              const std::string &cubin,
-                                              const std::string &name,
-                                              int64_t sharedBytes);
+  /// Loads `cubin` and finds entry `name`, whose blocks need `sharedBytes` of
+  /// dynamic shared memory; Unsupported if that does not fit the device. With
+  /// `overlap` blocks may begin while the kernel before on the stream still
+  /// runs, for which the code waits by itself (griddepcontrol.wait).
+  static Result<std::unique_ptr<Module>>
+  load(const Device &device, const std::string &cubin, const std::string &name,
+       int64_t sharedBytes, bool overlap = false);
   ~Module();
   Module(const Module &) = delete;
   Module &operator=(const Module &) = delete;
 
   /// Launches `blocks` blocks of `threads` threads on `stream`. `arguments`
-  /// are the addresses of the entry's parameters. With `overlap` the blocks may
-  /// begin while the kernel before on the stream still runs, for which the code
-  /// waits by itself (griddepcontrol.wait). Neither allocates nor waits.
-  Status launch(int64_t blocks, int threads, void **arguments, CuStream stream,
-                bool overlap) const;
+  /// are the addresses of the entry's parameters. Neither allocates nor waits.
+  Status launch(int64_t blocks, int threads, void **arguments,
+                CuStream stream) const;
 
   const Device &device() const { return owner; }
   /// Registers of a thread, and bytes of local memory, into which registers
@@ -49,10 +48,15 @@ public:
 
 private:
   explicit Module(const Device &device) : owner(device) {}
+  /// Whether blocks take all the shared memory that is theirs.
+  bool fillsShared() const { return overlaps && dynamicSharedBytes > 0; }
+  int64_t sharedBytesOf(int64_t blocks) const;
+
   const Device &owner;
   CuModule module = nullptr;
   CuFunction function = nullptr;
-  unsigned dynamicSharedBytes = 0;
+  int64_t dynamicSharedBytes = 0;
+  bool overlaps = false;
   int registerCount = 0, spilledBytes = 0;
 };
 

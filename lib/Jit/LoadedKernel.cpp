@@ -24,8 +24,8 @@ LoadedKernel::load(CompiledKernel compiled, const driver::Device *device,
   std::shared_ptr<LoadedKernel> loaded(new LoadedKernel(std::move(compiled)));
   const CompiledKernel &kernel = loaded->kernel;
   if (device) {
-    Result<std::unique_ptr<driver::Module>> module =
-        driver::Module::load(*device, cubin, kernel.name, kernel.sharedBytes);
+    Result<std::unique_ptr<driver::Module>> module = driver::Module::load(
+        *device, cubin, kernel.name, kernel.sharedBytes, kernel.overlaps);
     if (!module.ok())
       return module.status();
     loaded->deviceModule = std::move(*module);
@@ -52,7 +52,7 @@ Status LoadedKernel::launch(llvm::ArrayRef<int64_t> words, int64_t programs,
     for (const int64_t &word : words)
       arguments.push_back(const_cast<int64_t *>(&word));
     return deviceModule->launch(programs * kernel.splits, kernel.threads,
-                                arguments.data(), stream, kernel.overlaps);
+                                arguments.data(), stream);
   }
   ThreadPool::shared().run(programs, [&](int64_t first, int64_t end) {
     entry(words.data(), first, end);

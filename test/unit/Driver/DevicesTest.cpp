@@ -54,7 +54,7 @@ TEST_F(Devices, HavePropertiesOfTheirOwn) {
   EXPECT_EQ(two.multiprocessors, 16001);
   EXPECT_EQ(two.l2Bytes, 38001u);
   EXPECT_EQ(two.maxSharedBytesPerBlock, 101376u);
-  EXPECT_EQ(two.sharedBytesPerMultiprocessor, 81001u);
+  EXPECT_EQ(two.sharedBytesPerMultiprocessor, 102400u);
   EXPECT_EQ(two.registersPerMultiprocessor, 82001);
   EXPECT_EQ(two.maxThreadsPerMultiprocessor, 39001);
   EXPECT_EQ(two.maxBlocksPerMultiprocessor, 106001);

@@ -18,9 +18,9 @@ namespace {
 
 class DeviceModules : public WithStandIn {
 protected:
-  std::unique_ptr<Module> load(int64_t sharedBytes = 0) {
+  std::unique_ptr<Module> load(int64_t sharedBytes = 0, bool overlap = false) {
     Result<std::unique_ptr<Module>> loaded =
-        Module::load(device(), "cubin ", "kernel", sharedBytes);
+        Module::load(device(), "cubin ", "kernel", sharedBytes, overlap);
     EXPECT_TRUE(loaded.ok()) << loaded.status().message();
     return std::move(*loaded);
   }
@@ -93,8 +93,7 @@ TEST_F(DeviceModules, LaunchAsAsked) {
   std::unique_ptr<Module> module = load(5000);
   auto stream = Stream::create(device());
   ASSERT_TRUE(stream.ok());
-  Status status =
-      module->launch(INT_MAX, 128, nullptr, (*stream)->handle(), false);
+  Status status = module->launch(INT_MAX, 128, nullptr, (*stream)->handle());
   ASSERT_TRUE(status.ok()) << status.message();
   const CuLaunchConfig &launch = state->launch;
   EXPECT_EQ(launch.gridDimX, unsigned(INT_MAX));
@@ -106,26 +105,41 @@ TEST_F(DeviceModules, LaunchAsAsked) {
   EXPECT_EQ(launch.stream, (*stream)->handle());
   EXPECT_EQ(launch.attributeCount, 0u);
   EXPECT_EQ(state->calls[Entry_cuLaunchKernelEx].context, device().context());
+}
 
-  ASSERT_TRUE(module->launch(3, 64, nullptr, nullptr, true).ok());
+TEST_F(DeviceModules, ThatOverlapTakeTheirPartOfAMultiprocessor) {
+  const CuLaunchConfig &launch = state->launch;
+  ASSERT_TRUE(load(0, true)->launch(3, 64, nullptr, nullptr).ok());
   EXPECT_EQ(launch.gridDimX, 3u);
   EXPECT_EQ(launch.stream, nullptr);
+  EXPECT_EQ(launch.sharedMemBytes, 0u);
   EXPECT_EQ(launch.attributeCount, 1u);
   EXPECT_EQ(state->attribute.id, CuLaunchProgrammaticStreamSerialization);
   EXPECT_EQ(state->attribute.value.programmaticStreamSerializationAllowed, 1);
+
+  // Of 233472 bytes, 1024 go with every block.
+  std::unique_ptr<Module> module = load(5000, true);
+  int64_t processors = device().properties().multiprocessors;
+  for (auto [blocks, bytes] :
+       {std::pair(int64_t(1), 232448u), std::pair(processors, 232448u),
+        std::pair(processors + 1, 115712u), std::pair(3 * processors, 76800u),
+        std::pair(50 * processors, 5000u)}) {
+    ASSERT_TRUE(module->launch(blocks, 64, nullptr, nullptr).ok());
+    EXPECT_EQ(launch.sharedMemBytes, bytes) << blocks;
+  }
+  EXPECT_EQ(state->sharedLimit, 232448);
 }
 
 TEST_F(DeviceModules, LaunchNeitherTooManyNorNone) {
   std::unique_ptr<Module> module = load();
-  EXPECT_REFUSED(
-      module->launch(int64_t(INT_MAX) + 1, 32, nullptr, nullptr, false),
-      InvalidArgument,
-      "a launch of 2147483648 blocks; a device takes 2147483647");
-  EXPECT_REFUSED(module->launch(-1, 32, nullptr, nullptr, false),
-                 InvalidArgument, "a launch of -1 blocks");
-  EXPECT_TRUE(module->launch(0, 32, nullptr, nullptr, false).ok());
+  EXPECT_REFUSED(module->launch(int64_t(INT_MAX) + 1, 32, nullptr, nullptr),
+                 InvalidArgument,
+                 "a launch of 2147483648 blocks; a device takes 2147483647");
+  EXPECT_REFUSED(module->launch(-1, 32, nullptr, nullptr), InvalidArgument,
+                 "a launch of -1 blocks");
+  EXPECT_TRUE(module->launch(0, 32, nullptr, nullptr).ok());
   EXPECT_EQ(state->calls[Entry_cuLaunchKernelEx].count, 0);
-  EXPECT_REFUSED(module->launch(7, 1056, nullptr, nullptr, false), DeviceError,
+  EXPECT_REFUSED(module->launch(7, 1056, nullptr, nullptr), DeviceError,
                  "cuLaunchKernelEx(blocks=7, threads=1056, shared bytes=0) "
                  "failed: CUDA_ERROR_INVALID_VALUE (1)");
 }

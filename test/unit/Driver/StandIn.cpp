@@ -146,6 +146,9 @@ CuResult cuDeviceGetAttribute(int *value, CuDeviceAttribute attribute,
   case CuDeviceMaxSharedMemoryPerBlockOptin:
     *value = device ? 101376 : 232448;
     return CuSuccess;
+  case CuDeviceMaxSharedMemoryPerMultiprocessor:
+    *value = device ? 102400 : 233472;
+    return CuSuccess;
   case CuDeviceMaxThreadsPerBlock:
     *value = standInThreads;
     return CuSuccess;
@@ -288,7 +291,9 @@ CuResult cuFuncGetAttribute(int *value, CuFunctionAttribute attribute,
   return holds(Modules, function) ? CuSuccess : misuse("cuFuncGetAttribute");
 }
 
-CuResult cuFuncSetAttribute(CuFunction function, CuFunctionAttribute, int) {
+CuResult cuFuncSetAttribute(CuFunction function, CuFunctionAttribute,
+                            int value) {
+  state.sharedLimit = value;
   return holds(Modules, function) ? CuSuccess : misuse("cuFuncSetAttribute");
 }
 

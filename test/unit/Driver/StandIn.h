@@ -61,6 +61,8 @@ struct StandIn {
   /// The last launch.
   driver::CuLaunchConfig launch = {};
   driver::CuLaunchAttribute attribute = {};
+  /// The last limit of dynamic shared memory.
+  int sharedLimit = 0;
 
   /// Anything held, contexts included.
   bool holdsAnything() const {
