@@ -1,4 +1,5 @@
-"""Checks the layer rule and the form of nibble's sources.
+"""Checks the layer rule, the form of nibble's sources, and that the name of the
+compiler is one of all sources that code depends on.
 
 Usage: check_sources.py SOURCE_FOLDER
 """
@@ -31,6 +32,15 @@ def kind(include):
     return top
 
 
+def reachable(layer):
+    """The layers that `layer` may depend on, itself among them."""
+    found, more = set(), {layer}
+    while more:
+        found |= more
+        more = {each for known in more for each in MAY_INCLUDE[known] if each in MAY_INCLUDE} - found
+    return found
+
+
 def main():
     root = pathlib.Path(sys.argv[1])
     problems, files = [], 0
@@ -56,6 +66,12 @@ def main():
                 if include in ("EmbeddedKernels.inc", "BuildId.inc") or what in allowed:
                     continue
                 problems.append(f"{where}: includes {include}")
+    build = (root / "lib" / "Compiler" / "CMakeLists.txt").read_text()
+    named = re.search(r"foreach\(folder (.*)\)", build).group(1).split()
+    for layer in sorted(reachable("Compiler")):
+        folder = "dialects" if layer == "Nibble" else f"lib/{layer}"
+        if folder not in named:
+            problems.append(f"lib/Compiler/CMakeLists.txt: the build's name leaves out {folder}")
     print("\n".join(problems))
     print(f"{files} files, {len(problems)} problems")
 
