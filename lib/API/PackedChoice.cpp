@@ -180,15 +180,19 @@ struct Candidate {
 };
 } // namespace
 
-/// As many stages as fit into `bytes`, at least two a part of K, and a number
-/// that several teams can fill in turn.
-static int stagesFor(const PackedProgram &program, int64_t bytes) {
+/// As many stages as fit into `bytes`, at least two a part of K, and where
+/// there are more than four a number that several teams can fill in turn.
+static int stagesFor(PackedProgram program, int64_t bytes) {
   constexpr int64_t most = 16;
   int64_t turns = program.warpsK();
   int64_t stages = std::min(most, bytes / (program.stageBytes() + 16));
-  stages = std::max(stages / turns, int64_t(2)) * turns;
-  bool oneTeam = stages % 2 && stages % 3;
-  return static_cast<int>(stages - (oneTeam && program.teamWarps() < 4));
+  program.stages =
+      static_cast<int>(std::max(stages / turns, int64_t(2)) * turns);
+  PackedProgram fewer = program;
+  --fewer.stages;
+  bool alone = program.teams() == 1 && fewer.teams() > 1;
+  return turns == 1 && program.stages > 4 && alone ? fewer.stages
+                                                   : program.stages;
 }
 
 /// Why a candidate has too little to divide, or nothing to gain from it.

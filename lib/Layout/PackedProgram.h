@@ -71,12 +71,14 @@ struct PackedProgram {
   /// turn: a team's way through a step may take as long as several steps of
   /// those that multiply. Warps of a team, as many as x has rows for, and
   /// teams, each of which always fills the same stages. With wgmma, whose
-  /// registers are given out by four warps, there is one.
+  /// registers are given out by four warps, there is one. A 17th warp costs a
+  /// quarter of the registers, and the next three nothing more.
   int64_t teamWarps() const {
     return wgmma || blockM > 32 ? 4 : blockM > 16 ? 2 : 1;
   }
   int64_t teams() const {
-    int64_t number = 4 / teamWarps();
+    int64_t most = std::max<int64_t>(16, (warps + teamWarps() + 3) / 4 * 4);
+    int64_t number = std::min<int64_t>(4, most - warps) / teamWarps();
     while (stages % number)
       --number;
     return number;
@@ -121,10 +123,15 @@ struct PackedProgram {
     return sums * (scalesSums() ? 2 : 1) + tokens() * 4 +
            std::max(prefetch, 1) * (tiles() * laneWords() + scales);
   }
-  /// The most registers that a thread can have. Eight warps of wgmma with many
-  /// sums take those that the four warps which fill stages do not need.
+  /// The most registers that a thread can have: each of four schedulers has 512
+  /// for a lane of all of its warps, given out in units of 8. Eight warps of
+  /// wgmma with many sums take those that the four warps which fill stages do
+  /// not need.
   int64_t mostRegisters() const {
-    return givesRegisters() ? 232 : std::min<int64_t>(255, 65536 / threads());
+    int64_t warpsOfScheduler = (threads() + 127) / 128;
+    return givesRegisters()
+               ? 232
+               : std::min<int64_t>(255, 512 / warpsOfScheduler / 8 * 8);
   }
   bool givesRegisters() const { return wgmma && warps == 8 && blockM >= 128; }
   /// Registers for addresses and what is being computed.

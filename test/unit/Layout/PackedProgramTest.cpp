@@ -100,6 +100,18 @@ TEST(PackedProgram, PipelineHasWarpsThatFillItsStages) {
     EXPECT_EQ(p.teams(), teams) << stages;
     EXPECT_EQ(p.threads(), (4 + teams) * 32) << stages;
   }
+  // Not with a warp more than find registers: of 16 warps each scheduler has
+  // four, of 17 to 20 one has five.
+  p.stages = 4;
+  for (auto [warps, columns, teams, registers] :
+       {std::tuple(7, 112, 4, 168), std::tuple(14, 224, 2, 128),
+        std::tuple(16, 256, 4, 96)}) {
+    p.warps = warps;
+    p.blockN = columns;
+    p.blockK = 128;
+    EXPECT_EQ(p.teams(), teams) << warps;
+    EXPECT_EQ(p.mostRegisters(), registers) << warps;
+  }
   // With weights in registers all warps bring x and multiply.
   p = program();
   EXPECT_EQ(p.stagers(), p.threads());
