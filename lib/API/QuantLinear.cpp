@@ -135,6 +135,8 @@ Status QuantLinear::State::configure(const QuantLinearOptions &options) {
   if (!spec.ok())
     return any ? Status() : spec.status();
   device = *found;
+  properties = device->properties();
+  properties.computeCapability = spec->capability;
   deviceName = "cuda:" + std::to_string(ordinal);
   target = spec->name;
   return Status();
@@ -146,7 +148,7 @@ Status QuantLinear::State::upload() {
   using Orders = DeviceWeights::Orders;
   Orders orders = Orders::Checkpoint;
   if (schedule == "auto" || schedule == "mma_packed")
-    orders = readsPackedAlone(layer, device->properties(), overrides, schedule)
+    orders = readsPackedAlone(layer, properties, overrides, schedule)
                  ? Orders::Packed
                  : Orders::Both;
   Result<DeviceWeights> uploaded =
@@ -344,16 +346,14 @@ CompileRequest
 QuantLinear::State::requestFor(CallKind kind,
                                const KernelConfig &chosen) const {
   if (device)
-    return gpuRequest(layer, kind, target, device->properties(), chosen,
-                      schedule);
+    return gpuRequest(layer, kind, target, properties, chosen, schedule);
   CompileRequest request = hostRequest(layer, kind, chosen);
   request.schedule = schedule;
   return request;
 }
 
 bool QuantLinear::State::sortsX() const {
-  return device && weights.arePacked() &&
-         sortsColumns(layer, device->properties());
+  return device && weights.arePacked() && sortsColumns(layer, properties);
 }
 
 Result<QuantLinear::State::CallKernels>

@@ -33,6 +33,9 @@ struct RunSettings {
   /// Null for the CPU.
   const driver::Device *device = nullptr;
   std::string target = "host";
+  /// By which kernels are chosen: the device's, with the capability of the
+  /// target, whose code it runs.
+  driver::DeviceProperties properties;
   /// What the options overrule of the choice of kernels.
   KernelConfig overrides;
   std::string schedule;

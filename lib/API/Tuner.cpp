@@ -323,7 +323,7 @@ QuantLinear::tune(DType type, int64_t rows,
   }
   if (configs.empty()) {
     add(tuningConfigs(state->layer, rows, state->weights.arePacked(),
-                      state->device->properties()));
+                      state->properties));
     add(loraxConfigs(state->layer, rows));
   }
   SearchLimits limits;

@@ -80,11 +80,16 @@ protected:
   StandIn *state = nullptr;
 };
 
+/// Whatever the device's capability is: of a later one than any target's, it
+/// runs code of an earlier.
 TEST_F(StandInDevices, LayersStayOnTheirs) {
-  for (int ordinal : {0, 1}) {
+  for (auto [ordinal, groups] :
+       {std::pair(0, Groups::None), std::pair(1, Groups::None),
+        std::pair(0, Groups::Shuffled), std::pair(1, Groups::Shuffled)}) {
     std::string name = "cuda:" + std::to_string(ordinal);
-    Result<QuantLinear> layer = layerOn(name);
+    Result<QuantLinear> layer = layerOn(name, /*bits=*/4, groups);
     ASSERT_TRUE(layer.ok()) << layer.status().message();
+    ASSERT_TRUE(layer->reserveWorkspace(rows).ok());
     EXPECT_EQ(layer->device(), name);
     DeviceBuffer x = memoryOn(ordinal), y = memoryOn(ordinal);
     EXPECT_GE(state->held[Memory].size(), 5u);

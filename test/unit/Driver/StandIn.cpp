@@ -9,6 +9,7 @@
 //   STANDIN_INIT=n        what cuInit returns
 //   STANDIN_LACKS="name"  an entry point that it does not have
 //   STANDIN_LOOKUP=name   what cuGetProcAddress is called
+//   STANDIN_CAPABILITY=n,n  other compute capabilities of its devices
 // Device memory is memory of the process; kernels do nothing.
 //
 //===----------------------------------------------------------------------===//
@@ -37,6 +38,10 @@
 #endif
 #ifndef STANDIN_LOOKUP
 #define STANDIN_LOOKUP cuGetProcAddress
+#endif
+
+#ifndef STANDIN_CAPABILITY
+#define STANDIN_CAPABILITY 90, 86
 #endif
 
 using namespace nibble::driver;
@@ -136,12 +141,13 @@ CuResult cuDeviceGetName(char *name, int length, CuDevice device) {
 
 CuResult cuDeviceGetAttribute(int *value, CuDeviceAttribute attribute,
                               CuDevice device) {
+  static constexpr int capabilities[] = {STANDIN_CAPABILITY};
   switch (attribute) {
   case CuDeviceComputeCapabilityMajor:
-    *value = device ? 8 : 9;
+    *value = capabilities[device] / 10;
     return CuSuccess;
   case CuDeviceComputeCapabilityMinor:
-    *value = device ? 6 : 0;
+    *value = capabilities[device] % 10;
     return CuSuccess;
   case CuDeviceMaxSharedMemoryPerBlockOptin:
     *value = device ? 101376 : 232448;
