@@ -68,42 +68,13 @@ EXPORT int bench_prepare(const QuantLinear *layer, int64_t rows, int bfloat,
   return 0;
 }
 
-/// The words of a configuration of packed weights that can be chosen, with
-/// `overlap`; empty for another configuration.
-static std::string overlapping(const std::string &config) {
-  std::istringstream words(config);
-  std::string word, chosen = "packed=1 overlap=1";
-  bool packed = false;
-  while (words >> word) {
-    packed |= word.rfind("packed=", 0) == 0;
-    for (const char *name : {"BLOCK_M=", "BLOCK_N=", "BLOCK_K=", "warps=",
-                             "stages=", "prefetch=", "splits=", "wgmma="})
-      if (word.rfind(name, 0) == 0)
-        chosen += " " + word;
-  }
-  return packed ? chosen : "";
-}
-
-/// Tunes, and tries the fastest configurations of packed weights with
-/// overlapping launches too. Lines of microseconds and a configuration into
-/// `out`; 0 if all went well. The layer runs the fastest of all from then on.
+/// Tunes. Lines of microseconds and a configuration into `out`; 0 if all went
+/// well. The layer runs the fastest of all from then on.
 EXPORT int bench_tune(QuantLinear *layer, int64_t rows, int bfloat, char *out,
                       size_t size) {
   Result<std::vector<Candidate>> tried = layer->tune(xType(bfloat), rows);
   if (failed(tried.status()))
     return 1;
-  std::vector<std::string> more;
-  for (const Candidate &each : *tried)
-    if (std::string words = overlapping(each.config);
-        !words.empty() && more.size() < 3 && each.status.ok())
-      more.push_back(words);
-  if (!more.empty()) {
-    Result<std::vector<Candidate>> early =
-        layer->tune(xType(bfloat), rows, more);
-    if (failed(early.status()))
-      return 1;
-    tried->insert(tried->end(), early->begin(), early->end());
-  }
   std::ostringstream text;
   for (const Candidate &each : *tried)
     if (each.status.ok())

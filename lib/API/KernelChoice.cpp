@@ -104,10 +104,10 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
   KernelConfig ordinary;
   if (!config->types.empty() || !config->multiples.empty() ||
       !config->alignments.empty() || config->packed > 1 ||
-      (!config->packed &&
-       (config->stages != ordinary.stages ||
-        config->prefetch != ordinary.prefetch || config->wgmma ||
-        config->splits != ordinary.splits || config->overlap)))
+      (!config->packed && (config->stages != ordinary.stages ||
+                           config->prefetch != ordinary.prefetch ||
+                           config->wgmma || config->splits != ordinary.splits ||
+                           config->overlap != ordinary.overlap)))
     return Status(ErrorCode::InvalidArgument,
                   "the configuration '" + words +
                       "' has words that follow from the layer; what can be "
@@ -118,6 +118,8 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
     config->warps = 0;
   if (words.find("prefetch=") == std::string::npos)
     config->prefetch = config->wgmma ? 0 : -1; // it needs the pipeline
+  if (words.find("overlap=") == std::string::npos)
+    config->overlap = -1;
   return config;
 }
 
@@ -125,13 +127,14 @@ KernelConfig nibble::noOverrides() {
   KernelConfig config;
   config.warps = 0;
   config.prefetch = -1;
+  config.overlap = -1;
   return config;
 }
 
 std::string nibble::overrideWords(const KernelConfig &choice) {
   std::string words = choice.str();
   // What leaves a choice to nibble is no word.
-  for (llvm::StringRef none : {"warps=0", "prefetch=-1"})
+  for (llvm::StringRef none : {"warps=0", "prefetch=-1", "overlap=-1"})
     if (size_t at = words.find(none); at != std::string::npos)
       words.erase(at, none.size());
   return words;
@@ -309,6 +312,12 @@ nibble::tuningConfigs(const model::Layer &layer, int64_t rows, bool packed,
         layer, rowsToChooseFor(bucketOf(rows, /*host=*/false)), device));
     if (configs.size() > mostTuned)
       configs.resize(mostTuned);
+    // Whether calls gain from overlap depends on the device and the layer.
+    if (!configs.empty() && configs.front().overlap) {
+      KernelConfig apart = configs.front();
+      apart.overlap = 0;
+      configs.insert(configs.begin() + 1, std::move(apart));
+    }
   }
   if (!configs.empty())
     return configs;
@@ -337,7 +346,8 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
       chosen.prefetch = overrides.prefetch;
       chosen.wgmma = overrides.wgmma;
     }
-    chosen.overlap = overrides.overlap;
+    if (overrides.overlap >= 0)
+      chosen.overlap = overrides.overlap;
   }
   Blocks blocks = {chosen.params["BLOCK_M"], chosen.params["BLOCK_N"],
                    chosen.params["BLOCK_K"], chosen.warps};
@@ -355,7 +365,7 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
     // To the kernel the layer is one whose rows are in order.
     config.params["ACT_ORDER"] = 0;
     config.types["X"] = config.types["T"];
-    config.overlap = true;
+    config.alignments["x"] = 16; // as it is written
   }
   if (kind.aligned) {
     config.alignments["x"] = 16;

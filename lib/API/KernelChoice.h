@@ -75,7 +75,7 @@ int invariantBucket(bool host);
 /// Words that take the place of nibble's own choices: block sizes, GROUP_M and
 /// warps (0 if it is not among them), and `packed=1` for the packed order with
 /// stages, prefetch (if it is not among them, 0 with wgmma=1 and else -1),
-/// splits, wgmma and overlap.
+/// splits, wgmma and overlap (if it is not among them, -1).
 /// Other words are refused.
 Result<KernelConfig> parseOverrides(const std::string &words);
 

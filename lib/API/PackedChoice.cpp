@@ -24,7 +24,10 @@ static int64_t shared(const driver::DeviceProperties &device) {
   return static_cast<int64_t>(device.maxSharedBytesPerBlock);
 }
 
-static KernelConfig configOf(const PackedProgram &program, int splits) {
+/// The configuration of `program`. A call begins before the one before on the
+/// stream has ended where the device lets it: it reads weights meanwhile.
+static KernelConfig configOf(const PackedProgram &program, int splits,
+                             const driver::DeviceProperties &device) {
   KernelConfig config;
   config.params = {{"BLOCK_M", program.blockM},
                    {"BLOCK_N", program.blockN},
@@ -35,6 +38,7 @@ static KernelConfig configOf(const PackedProgram &program, int splits) {
   config.splits = splits;
   config.wgmma = program.wgmma;
   config.packed = 1;
+  config.overlap = device.computeCapability >= 90;
   return config;
 }
 
@@ -157,7 +161,7 @@ nibble::registerChoices(const model::Layer &layer, int64_t rows,
   for (const PackedShape &shape : packedShapes(
            rows, (layer.outFeatures + 15) / 16, device.multiprocessors)) {
     PackedProgram program = packedProgram(shape, rows, layer, groupRows);
-    KernelConfig config = configOf(program, /*splits=*/1);
+    KernelConfig config = configOf(program, /*splits=*/1, device);
     if (llvm::none_of(choices, [&](const PackedChoice &each) {
           return each.config == config;
         }))
@@ -304,8 +308,8 @@ nibble::packedChoices(const model::Layer &layer, int64_t rows,
   });
   std::vector<PackedChoice> choices;
   for (Candidate *each : order)
-    choices.push_back(
-        {configOf(each->program, each->splits), std::move(each->refusal)});
+    choices.push_back({configOf(each->program, each->splits, device),
+                       std::move(each->refusal)});
   return choices;
 }
 

@@ -19,7 +19,7 @@ using namespace nibble;
 static Status checkSchedule(const PipelineOptions &options) {
   const std::string &name = options.schedule;
   for (auto [word, given] :
-       {std::pair("overlap=1", options.config.overlap),
+       {std::pair("overlap=1", options.config.overlap > 0),
         std::pair("splits", options.config.splits > 1),
         std::pair("prefetch=0",
                   options.config.packed && !options.config.prefetch)})
@@ -65,23 +65,22 @@ static void addSpecialise(mlir::OpPassManager &manager,
 static void addSchedule(mlir::OpPassManager &manager,
                         const PipelineOptions &options) {
   int warps = options.config.warps;
+  bool overlap = options.config.overlap > 0;
   int64_t sharedBytes = options.target.sharedBytes;
   if (options.target.isHost())
     manager.addPass(createScheduleHost({options.target.vectorBits}));
   else if (options.schedule == "simt")
-    manager.addPass(createScheduleSimt({warps, options.config.overlap}));
+    manager.addPass(createScheduleSimt({warps, overlap}));
   else if (options.schedule == "mma")
     manager.addPass(createScheduleMma({warps, sharedBytes}));
   else if (options.schedule == "mma_packed")
     manager.addPass(createScheduleMmaPacked(
         {warps, options.config.stages, options.config.prefetch,
-         options.config.splits, options.config.wgmma, options.config.overlap,
-         sharedBytes}));
+         options.config.splits, options.config.wgmma, overlap, sharedBytes}));
   else
     manager.addPass(createScheduleGpu(
         {warps, options.config.stages, options.config.prefetch,
-         options.config.splits, options.config.wgmma, options.config.overlap,
-         sharedBytes}));
+         options.config.splits, options.config.wgmma, overlap, sharedBytes}));
 }
 
 static void addLower(mlir::OpPassManager &manager,

@@ -89,7 +89,10 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
     if (sign == '=' && (name == "overlap" || name == "wgmma")) {
       if (number != 0 && number != 1)
         return refuse("is not 0 or 1");
-      (name == "overlap" ? config.overlap : config.wgmma) = number == 1;
+      if (name == "overlap")
+        config.overlap = static_cast<int>(number);
+      else
+        config.wgmma = number == 1;
       continue;
     }
     if (sign != '=' && number < 1)

@@ -47,7 +47,7 @@ struct KernelConfig {
   int prefetch = 1;
   int splits = 1;
   bool wgmma = false;
-  bool overlap = false;
+  int overlap = 0;
 
   bool operator==(const KernelConfig &) const = default;
 

@@ -129,8 +129,16 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
       EXPECT_EQ(config.types["X"], dtypeName(type));
       EXPECT_FALSE(config.overlap);
     }
+  // Sorted rows are aligned, however the caller's lie.
+  CompileRequest request =
+      gpuRequest(layer, {DType::F16, bucketOf(3, false), /*aligned=*/false},
+                 "sm_90a", h100(), noOverrides());
+  KernelConfig config = *KernelConfig::parse(request.config);
+  EXPECT_EQ(config.alignments, (std::map<std::string, int64_t>{{"x", 16}}));
+  config = configFor(DType::F16, 90, "sm_90a", "packed=1 overlap=0");
+  EXPECT_FALSE(config.overlap);
   // The checkpoint's order is read with its g_idx, in any order.
-  KernelConfig config = configFor(DType::F16, 90, "sm_90a", "BLOCK_M=16");
+  config = configFor(DType::F16, 90, "sm_90a", "BLOCK_M=16");
   EXPECT_EQ(config.params["ACT_ORDER"], 1);
   EXPECT_FALSE(config.overlap);
 }
@@ -144,6 +152,13 @@ TEST(KernelChoice, WordsTakeThePlaceOfChoices) {
   ASSERT_TRUE(kernel.ok()) << kernel.status().message();
   EXPECT_TRUE(kernel->overlaps);
   EXPECT_NE(request.config.find("BLOCK_N=64"), std::string::npos);
+  for (auto [words, overlap] : {std::pair("", 1), std::pair("packed=1", 1),
+                                std::pair("packed=1 overlap=0", 0)})
+    for (int64_t rows : {1, 64}) {
+      request = gpuRequest(layer, kindOf(rows), "sm_90a", h100(),
+                           *parseOverrides(words));
+      EXPECT_EQ(KernelConfig::parse(request.config)->overlap, overlap) << words;
+    }
   EXPECT_NE(request.config.find("packed=128"), std::string::npos);
 }
 

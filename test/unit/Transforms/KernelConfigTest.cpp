@@ -23,7 +23,7 @@ TEST(KernelConfig, TextRoundTrips) {
   config.packed = 128;
   config.prefetch = 2;
   config.splits = 4;
-  config.overlap = true;
+  config.overlap = 1;
   Result<KernelConfig> again = KernelConfig::parse(config.str());
   ASSERT_TRUE(again.ok()) << again.status().message();
   EXPECT_EQ(*again, config);
