@@ -24,23 +24,41 @@ static const void *asPointer(const DeviceBuffer &buffer) {
   return reinterpret_cast<const void *>(buffer.address());
 }
 
-/// `from` is a vector or an ArrayRef.
-template <typename ArrayT>
-static Status copy(const driver::Device &device, const ArrayT &from,
-                   DeviceBuffer &to) {
-  Result<DeviceBuffer> buffer = DeviceBuffer::copyOf(
-      device, from.data(), from.size() * sizeof(*from.data()));
-  if (buffer.ok())
-    to = std::move(*buffer);
-  return buffer.status();
-}
+namespace {
+/// Brings arrays to a device on a stream of its own: the default stream may not
+/// be used while another one is captured.
+struct Bringer {
+  const driver::Device &device;
+  std::unique_ptr<driver::Stream> own;
+
+  static Result<Bringer> make(const driver::Device &device) {
+    Result<std::unique_ptr<driver::Stream>> stream =
+        driver::Stream::create(device);
+    if (!stream.ok())
+      return stream.status();
+    return Bringer{device, std::move(*stream)};
+  }
+  /// `from` is a vector or an ArrayRef.
+  template <typename ArrayT>
+  Status copy(const ArrayT &from, DeviceBuffer &to) const {
+    Result<DeviceBuffer> buffer = DeviceBuffer::copyOf(
+        device, from.data(), from.size() * sizeof(*from.data()), own->handle());
+    if (buffer.ok())
+      to = std::move(*buffer);
+    return buffer.status();
+  }
+};
+} // namespace
 
 Result<DeviceWeights> DeviceWeights::upload(const model::Layer &layer,
                                             const driver::Device &device,
                                             const std::string &target,
                                             Orders orders) {
+  Result<Bringer> bringer = Bringer::make(device);
+  if (!bringer.ok())
+    return bringer.status();
   DeviceWeights weights;
-  Status status = copy(device, layer.bias, weights.bias);
+  Status status = bringer->copy(layer.bias, weights.bias);
   bool packs = orders != Orders::Checkpoint && model::packedGroupRows(layer);
   if (status.ok() && (orders != Orders::Packed || !packs))
     status = weights.bringCheckpointOrder(layer, device);
@@ -56,14 +74,17 @@ Status DeviceWeights::bringCheckpointOrder(const model::Layer &layer,
   std::lock_guard lock(*bringing);
   if (qweight.address())
     return Status();
+  Result<Bringer> bringer = Bringer::make(device);
+  if (!bringer.ok())
+    return bringer.status();
   DeviceBuffer codesThere;
-  Status status = copy(device, layer.qzeros, qzeros);
+  Status status = bringer->copy(layer.qzeros, qzeros);
   if (status.ok())
-    status = copy(device, layer.scaleBytes(), scales);
+    status = bringer->copy(layer.scaleBytes(), scales);
   if (status.ok())
-    status = copy(device, layer.gIdx, gIdx);
+    status = bringer->copy(layer.gIdx, gIdx);
   if (status.ok())
-    status = copy(device, layer.qweight, codesThere);
+    status = bringer->copy(layer.qweight, codesThere);
   if (status.ok())
     qweight = std::move(codesThere); // all of it is there
   return status;
@@ -87,17 +108,20 @@ Status DeviceWeights::pack(const model::Layer &layer,
   int64_t rows = order.packedRows(K), columns = order.packedColumns(N);
   // In the checkpoint's order: as they are, or rows of act-order, which are
   // sorted on the host.
+  Result<Bringer> bringer = Bringer::make(device);
+  if (!bringer.ok())
+    return bringer.status();
   DeviceBuffer unpacked;
   auto bringCodes = [&]() -> Status {
     if (!layer.actOrder)
       return qweight.address() ? Status()
-                               : copy(device, layer.qweight, unpacked);
+                               : bringer->copy(layer.qweight, unpacked);
     Result<model::SortedLayer> made = model::sortRowsByGroup(layer);
     Status status = made.status();
     if (status.ok())
-      status = copy(device, made->layer.qweight, unpacked);
+      status = bringer->copy(made->layer.qweight, unpacked);
     if (status.ok())
-      status = copy(device, made->permutation, permutation);
+      status = bringer->copy(made->permutation, permutation);
     return status;
   };
   auto prepare = [&]() -> Status {
@@ -106,7 +130,7 @@ Status DeviceWeights::pack(const model::Layer &layer,
     if (!made.ok())
       return made.status();
     codes = std::move(*made);
-    return copy(device, model::packScalesAndZeros(layer), scalesAndZeros);
+    return bringer->copy(model::packScalesAndZeros(layer), scalesAndZeros);
   };
   // The codes are on their way while the rest is made.
   Status brought, prepared;
@@ -147,8 +171,8 @@ Status DeviceWeights::pack(const model::Layer &layer,
             {matrix(unpacked.address() ? unpacked : qweight, N),
              matrix(codes, columns)},
             values, words);
-  Status status = (*kernel)->launch(words, *programs, nullptr);
-  return status.ok() ? driver::synchronize(device, nullptr) : status;
+  Status status = (*kernel)->launch(words, *programs, bringer->own->handle());
+  return status.ok() ? bringer->own->synchronize() : status;
 }
 
 WeightAddresses DeviceWeights::addresses(bool packed) const {
