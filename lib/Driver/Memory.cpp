@@ -118,9 +118,11 @@ Result<bool> driver::isDeviceAddress(const Device &device,
       "device=" + std::to_string(device.ordinal()));
   // An address that the driver does not know is the host's own memory, and
   // values stay 0.
-  if (type != CuMemoryHost && type != CuMemoryDevice)
+  if (managed)
+    return true;
+  if (type != CuMemoryDevice)
     return false;
-  if (type == CuMemoryDevice && !managed && ordinal != device.ordinal())
+  if (ordinal != device.ordinal())
     return Status(ErrorCode::InvalidArgument,
                   "memory of CUDA device " + std::to_string(ordinal) +
                       " is used on device " + std::to_string(device.ordinal()));

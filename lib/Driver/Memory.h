@@ -50,8 +50,8 @@ Status copyToDevice(const Device &device, CuDevicePtr to, const void *from,
 Status copyToHost(const Device &device, void *to, CuDevicePtr from,
                   size_t bytes, CuStream stream);
 
-/// True if `address` is memory that this device's kernels can use: its own,
-/// managed, or page-locked host memory. False if it is other host memory.
+/// True if `address` is this device's memory or managed. False if it is host
+/// memory, page-locked or not.
 /// \returns InvalidArgument if it is another device's.
 Result<bool> isDeviceAddress(const Device &device, const void *address);
 

@@ -125,8 +125,11 @@ TEST_F(DeviceMemory, IsToldFromTheHosts) {
   int host = 0;
   Result<bool> there = isDeviceAddress(device(1), inside);
   EXPECT_TRUE(there.ok() && *there);
-  there = isDeviceAddress(device(1), &host);
-  EXPECT_TRUE(there.ok() && !*there);
+  for (bool locked : {false, true}) {
+    state->hostIsPageLocked = locked;
+    there = isDeviceAddress(device(1), &host);
+    EXPECT_TRUE(there.ok() && !*there) << locked;
+  }
   EXPECT_REFUSED(isDeviceAddress(device(0), inside).status(), InvalidArgument,
                  "memory of CUDA device 1 is used on device 0");
   fail(Entry_cuPointerGetAttributes);

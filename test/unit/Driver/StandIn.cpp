@@ -390,7 +390,10 @@ CuResult cuPointerGetAttributes(unsigned count, CuPointerAttribute *attributes,
     return CuSuccess;
   }
   for (unsigned i = 0; i < count; ++i)
-    *static_cast<unsigned *>(values[i]) = 0;
+    *static_cast<unsigned *>(values[i]) =
+        attributes[i] == CuPointerMemoryType && state.hostIsPageLocked
+            ? CuMemoryHost
+            : 0;
   return CuSuccess;
 }
 

@@ -57,6 +57,9 @@ struct StandIn {
 
   /// Whether device memory is told to be managed.
   bool memoryIsManaged = false;
+  /// Whether memory that the stand-in did not allocate is told to be
+  /// page-locked.
+  bool hostIsPageLocked = false;
 
   /// The last launch.
   driver::CuLaunchConfig launch = {};
