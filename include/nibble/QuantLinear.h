@@ -165,7 +165,8 @@ struct Prepared {
 NIBBLE_EXPORT Status saveTuning(const std::string &path);
 
 /// A quantized linear layer. Copies share the weights. Any number of threads
-/// may call forward() at a time, each with memory of its own.
+/// may call forward() at a time, each with memory of its own. On a GPU a layer
+/// keeps its arrays in host memory too, for weight(), shard() and fuse().
 class NIBBLE_EXPORT QuantLinear {
 public:
   /// A layer that holds nothing, as is one that was moved from: calls refuse it
@@ -216,7 +217,8 @@ public:
   ///   weight [N, K]; scales, zeros [N, G], zeros whole numbers in [0, maxq];
   ///   gIdx i32 [K] or nothing; bias [N] or nothing.
   /// On an error the layer is as it was. Not to be called while forward()
-  /// runs; copies of the layer made before keep the old weights.
+  /// runs; copies of the layer made before keep the old weights, and what
+  /// weight(), inputRows() and prepare() gave belongs to these.
   Status pack(const TensorView &weight, const TensorView &scales,
               const TensorView &zeros, const std::optional<TensorView> &gIdx,
               const std::optional<TensorView> &bias);
@@ -230,8 +232,9 @@ public:
   /// GPU, `stream` is a stream of the CUDA driver (null: the default); with x
   /// and y in device memory the call only puts work on it, and may be captured
   /// into a graph. x or y in host memory must be dense; it is copied, and with
-  /// y there the call returns when y is written. Allocates nothing once the
-  /// kernel for this type and number of rows is compiled (see prepare()).
+  /// y there the call returns when y is written. (Page-locked x with y on the
+  /// device is to be left alone until the work is done.) Allocates nothing once
+  /// the kernel for this type and number of rows is compiled (see prepare()).
   /// `workspace` may be empty where workspaceSize() says 0 for x, or if
   /// reserveWorkspace() was called for `stream`.
   Status forward(const TensorView &x, const TensorView &y,
@@ -244,7 +247,10 @@ public:
   /// read x, its neighbours along K are next to each other, and the layer does
   /// not sort them first, as one with act-order does on sm_90 and later.
   size_t workspaceSize(const TensorView &x) const;
-  /// Holds workspaceSize(maxRows) bytes for calls on `stream`.
+  /// Holds at least workspaceSize(maxRows) bytes for calls on `stream` (on the
+  /// CPU for all) that bring no workspace. They put their work on it one at a
+  /// time; threads that are not to wait for each other bring memory of their
+  /// own. Asking for more later frees what a graph captured before may use.
   Status reserveWorkspace(int64_t maxRows, void *stream = nullptr);
 
   /// Compiles the kernel for `rows` rows of type `type`, if no layer of the

@@ -259,19 +259,6 @@ static bool isDense(const TensorView &array) {
   return true;
 }
 
-/// The workspace for a call: the caller's, or the one held for its stream.
-static Result<Workspace> findWorkspace(Workspace given, Workspace reserved,
-                                       size_t needed, const char *why) {
-  Workspace found = given.data ? given : reserved;
-  if (reinterpret_cast<uintptr_t>(found.data) % alignof(std::max_align_t))
-    return invalid("the workspace is not aligned to " +
-                   std::to_string(alignof(std::max_align_t)) + " bytes");
-  if (found.bytes < needed)
-    return invalid("the workspace has " + std::to_string(found.bytes) +
-                   " bytes; " + why + " and needs " + std::to_string(needed));
-  return found;
-}
-
 Status QuantLinear::forward(const TensorView &x, const TensorView &y,
                             void *stream, Workspace workspace) const {
   if (!state)
@@ -292,16 +279,18 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
       return yThere.status().withContext("y");
     if (!*xThere || !*yThere)
       return state->forwardFromHost(x, y, rows, *xThere, *yThere, stream,
-                                    workspace, workspaceSize(rows));
+                                    workspace);
   }
   bool strided = x.stride(x.shape.size() - 1) != 1;
   size_t needed = state->bytesBefore(x.type, rows, strided);
   if (needed == 0)
     return state->forwardThere(x, y, stream, nullptr);
-  Result<Workspace> found = findWorkspace(
-      workspace, workspace.data ? Workspace() : state->reserved(stream), needed,
+  std::unique_lock<std::mutex> alone;
+  Result<Workspace> found = state->workspaceFor(
+      workspace, stream, needed,
       strided ? "x has neighbours along K that are not next to each other"
-              : "x is sorted for the layer, which has act-order,");
+              : "x is sorted for the layer, which has act-order,",
+      alone);
   if (!found.ok())
     return found.status();
   return state->forwardThere(x, y, stream, found->data);
@@ -310,17 +299,17 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
 Status QuantLinear::State::forwardFromHost(const TensorView &x,
                                            const TensorView &y, int64_t rows,
                                            bool xThere, bool yThere,
-                                           void *stream, Workspace workspace,
-                                           size_t needed) {
+                                           void *stream, Workspace workspace) {
   for (auto [name, array, there] :
        {std::tuple("x", &x, xThere), std::tuple("y", &y, yThere)})
     if (!there && !isDense(*array))
       return invalid(std::string(name) +
                      " is in host memory and not dense; a layer on a device "
                      "takes dense arrays from host memory");
-  Result<Workspace> found = findWorkspace(
-      workspace, workspace.data ? Workspace() : reserved(stream), needed,
-      "x or y is in host memory, is copied to the device");
+  std::unique_lock<std::mutex> alone;
+  Result<Workspace> found =
+      workspaceFor(workspace, stream, bytesFromHost(x.type, rows),
+                   "x or y is in host memory, is copied to the device", alone);
   if (!found.ok())
     return found.status();
   size_t xBytes =

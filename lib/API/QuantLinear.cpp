@@ -331,7 +331,7 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
     return status;
   {
     std::lock_guard lock(state->mutex);
-    made->workspaces = std::move(state->workspaces);
+    made->hostWorkspace = std::move(state->hostWorkspace);
     made->deviceWorkspaces = std::move(state->deviceWorkspaces);
   }
   state = std::move(made);
@@ -400,27 +400,39 @@ bool QuantLinear::State::denseIsAligned(DType type) const {
   return device && nibble::denseIsAligned(layer, type);
 }
 
-Workspace QuantLinear::State::reserved(void *stream) {
-  std::lock_guard lock(mutex);
-  if (device) {
-    auto found = deviceWorkspaces.find(stream);
-    if (found == deviceWorkspaces.end())
-      return {};
-    return {reinterpret_cast<void *>(found->second.address()),
-            found->second.bytes()};
+Result<Workspace>
+QuantLinear::State::workspaceFor(Workspace given, void *stream, size_t needed,
+                                 const char *why,
+                                 std::unique_lock<std::mutex> &alone) {
+  Workspace found = given;
+  if (!given.data) {
+    alone = std::unique_lock(reservedMutex);
+    if (!device)
+      found = {hostWorkspace.data(), hostWorkspace.size()};
+    else if (auto held = deviceWorkspaces.find(stream);
+             held != deviceWorkspaces.end())
+      found = {reinterpret_cast<void *>(held->second.address()),
+               held->second.bytes()};
   }
-  auto found = workspaces.find(stream);
-  if (found == workspaces.end())
-    return {};
-  return {found->second.data(), found->second.size()};
+  if (reinterpret_cast<uintptr_t>(found.data) % alignof(std::max_align_t))
+    return invalid("the workspace is not aligned to " +
+                   std::to_string(alignof(std::max_align_t)) + " bytes");
+  if (found.bytes < needed)
+    return invalid("the workspace has " + std::to_string(found.bytes) +
+                   " bytes; " + why + " and needs " + std::to_string(needed));
+  return found;
 }
 
 Status QuantLinear::State::reserve(size_t bytes, void *stream) {
-  std::lock_guard lock(mutex);
+  std::lock_guard lock(reservedMutex);
   if (!device) {
-    workspaces[stream].resize(bytes);
+    if (bytes > hostWorkspace.size())
+      hostWorkspace.resize(bytes);
     return Status();
   }
+  if (auto held = deviceWorkspaces.find(stream);
+      held != deviceWorkspaces.end() && held->second.bytes() >= bytes)
+    return Status();
   Result<driver::DeviceBuffer> buffer =
       driver::DeviceBuffer::allocate(*device, bytes);
   if (!buffer.ok())

@@ -169,10 +169,15 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   /// forward() of `rows` rows of which x or y is not `there`, on the device.
   Status forwardFromHost(const TensorView &x, const TensorView &y, int64_t rows,
                          bool xThere, bool yThere, void *stream,
-                         Workspace workspace, size_t needed);
+                         Workspace workspace);
 
-  /// The memory held for `stream`; empty if there is none.
-  Workspace reserved(void *stream);
+  /// The workspace for a call on `stream` that needs `needed` bytes, `why` it
+  /// does: the one `given`, else the one held for the stream, which is the
+  /// call's alone while it holds `alone`.
+  Result<Workspace> workspaceFor(Workspace given, void *stream, size_t needed,
+                                 const char *why,
+                                 std::unique_lock<std::mutex> &alone);
+  /// Holds at least `bytes` bytes for `stream`.
   Status reserve(size_t bytes, void *stream);
 
   std::mutex mutex;
@@ -184,8 +189,10 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   /// Those that copy x before a product: by whether they sort its columns, and
   /// by its type.
   std::array<std::array<std::atomic<const LoadedKernel *>, 3>, 2> before{};
-  /// Memory held for streams: the host's, or the device's.
-  std::map<void *, std::vector<std::byte>> workspaces;
+  /// Memory held for calls: on the host, or for streams of the device. The lock
+  /// is held while a call puts work on it.
+  std::mutex reservedMutex;
+  std::vector<std::byte> hostWorkspace;
   std::map<void *, driver::DeviceBuffer> deviceWorkspaces;
 };
 

@@ -128,11 +128,12 @@ TEST(QuantLinear, StridedColumnsNeedAWorkspace) {
       f.layer.forward(x, y, nullptr, {scratch.data(), scratch.size()}).ok());
   std::vector<uint16_t> given = f.y;
   std::fill(f.y.begin(), f.y.end(), 0xffff);
+  // What is held on the CPU is no stream's, and stays when less is asked for.
   int stream;
   ASSERT_TRUE(f.layer.reserveWorkspace(3, &stream).ok());
-  ASSERT_TRUE(f.layer.forward(x, y, &stream).ok());
+  ASSERT_TRUE(f.layer.reserveWorkspace(1).ok());
+  ASSERT_TRUE(f.layer.forward(x, y).ok());
   EXPECT_EQ(f.y, given);
-  EXPECT_REFUSED(f.layer.forward(x, y), InvalidArgument, "workspace");
 }
 
 TEST(QuantLinear, ForwardNamesWhatIsWrong) {

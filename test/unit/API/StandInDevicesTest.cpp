@@ -145,6 +145,26 @@ TEST_F(StandInDevices, HostMemoryNeedsAWorkspaceThere) {
                           TensorView::dense(y.data(), DType::F16, {rows, N}));
   };
   EXPECT_REFUSED(call(), InvalidArgument, "workspace has 0 bytes");
+  // For this x, and for any.
+  DeviceBuffer memory =
+      std::move(*DeviceBuffer::allocate(device(1), 4096));
+  TensorView xView = TensorView::dense(x.data(), DType::F16, {rows, K}),
+             yView = TensorView::dense(y.data(), DType::F16, {rows, N});
+  for (state->hostIsPageLocked = false;; state->hostIsPageLocked = true) {
+    size_t enough = layer->workspaceSize(xView);
+    EXPECT_LT(enough, layer->workspaceSize(rows));
+    auto *data = reinterpret_cast<void *>(memory.address());
+    Status exact = layer->forward(xView, yView, nullptr, {data, enough});
+    EXPECT_TRUE(exact.ok()) << exact.message();
+    EXPECT_REFUSED(layer->forward(xView, yView, nullptr, {data, enough - 1}),
+                   InvalidArgument,
+                   "bytes; x or y is in host memory, is copied to the device "
+                   "and needs " +
+                       std::to_string(enough));
+    if (state->hostIsPageLocked)
+      break;
+  }
+  state->hostIsPageLocked = false;
   ASSERT_TRUE(layer->reserveWorkspace(rows).ok());
   int allocations = state->calls[Entry_cuMemAlloc].count;
   Status status = call();

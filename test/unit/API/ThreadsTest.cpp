@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TestLayer.h"
+#include <atomic>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -61,6 +62,38 @@ TEST(Threads, ManyLayersFromTheFirstCallOn) {
   for (const std::vector<Call> &own : calls)
     for (const Call &each : own)
       ASSERT_EQ(each.y, call(layers[each.layer], x, each.rows));
+}
+
+// Threads that bring no workspace share the layer's, in which x is copied.
+TEST(Threads, ShareTheWorkspaceThatIsHeld) {
+  constexpr int64_t K = 128, N = 96, rows = 5;
+  std::mt19937 random(std::random_device{}());
+  QuantLinear layer = *QuantLinear::create(arraysOf(
+      randomLayer(random, 4, 32, K, N, Groups::None, /*bias=*/true), false));
+  ASSERT_TRUE(layer.reserveWorkspace(rows).ok());
+  std::normal_distribution<float> normal;
+  std::vector<std::vector<uint16_t>> xs(4);
+  for (std::vector<uint16_t> &x : xs)
+    for (int64_t i = 0; i < rows * K; ++i)
+      x.push_back(floatToHalf(normal(random)));
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (const std::vector<uint16_t> &x : xs)
+    threads.emplace_back([&] {
+      std::vector<uint16_t> right = call(layer, x, rows), apart(2 * rows * K),
+                            y(rows * N);
+      for (size_t i = 0; i < x.size(); ++i)
+        apart[2 * i] = x[i];
+      for (int i = 0; i < 300; ++i) {
+        Status status =
+            layer.forward({apart.data(), DType::F16, {rows, K}, {2 * K, 2}},
+                          TensorView::dense(y.data(), DType::F16, {rows, N}));
+        wrong += !status.ok() || y != right;
+      }
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 } // namespace
