@@ -16,9 +16,13 @@ int main(int argc, char **argv) {
   constexpr int64_t tokens = 3;
   std::vector<float> x(tokens * layer->inFeatures(), 1.0f);
   std::vector<uint16_t> y(tokens * layer->outFeatures());
-  Status status = layer->forward(
-      TensorView::dense(x.data(), DType::F32, {tokens, layer->inFeatures()}),
-      TensorView::dense(y.data(), DType::F16, {tokens, layer->outFeatures()}));
+  // On a GPU x and y, which are in host memory, are copied there.
+  Status status = layer->reserveWorkspace(tokens);
+  if (status.ok())
+    status = layer->forward(
+        TensorView::dense(x.data(), DType::F32, {tokens, layer->inFeatures()}),
+        TensorView::dense(y.data(), DType::F16,
+                          {tokens, layer->outFeatures()}));
   if (!status.ok())
     return std::fprintf(stderr, "%s\n", status.message().c_str()), 1;
 

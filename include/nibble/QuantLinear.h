@@ -22,10 +22,14 @@
 //   if (!layer.ok())
 //     return fail(layer.status().message());
 //   int64_t K = layer->inFeatures(), N = layer->outFeatures();
-//   Status status =
-//       layer->forward(TensorView::dense(x, DType::F16, {batch, tokens, K}),
-//                      TensorView::dense(y, DType::F16, {batch, tokens, N}));
+//   Status status = layer->reserveWorkspace(batch * tokens);
+//   if (status.ok())
+//     status =
+//         layer->forward(TensorView::dense(x, DType::F16, {batch, tokens, K}),
+//                        TensorView::dense(y, DType::F16, {batch, tokens, N}));
 //
+// Only some calls need a workspace: on a GPU those with x or y in host memory,
+// and of layers with act-order; anywhere those with gaps along K.
 // A kernel is compiled when a layer first needs it, once for all layers of the
 // same kind, and kept on disk for later processes, as is what tune() measures
 // (docs/environment.md); prepare() does so ahead of the first call. Which
