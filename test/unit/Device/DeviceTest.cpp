@@ -393,7 +393,14 @@ TEST_F(OnDevice, OverlappingCallsWaitForTheirInput) {
   std::mt19937 random(5);
   std::string ways[] = {
       "packed=1 BLOCK_M=8 BLOCK_N=32 BLOCK_K=1024 warps=8 stages=3 prefetch=2",
+      // Stages for four, three, two and one of the teams that fill them.
       "packed=1 BLOCK_M=8 BLOCK_N=32 BLOCK_K=512 warps=8 stages=12 prefetch=0",
+      "packed=1 BLOCK_M=16 BLOCK_N=64 BLOCK_K=128 warps=4 stages=6 prefetch=0",
+      "packed=1 BLOCK_M=8 BLOCK_N=64 BLOCK_K=256 warps=4 stages=10 prefetch=0",
+      "packed=1 BLOCK_M=8 BLOCK_N=64 BLOCK_K=128 warps=4 stages=5 prefetch=0",
+      "packed=1 BLOCK_M=32 BLOCK_N=64 BLOCK_K=256 warps=4 stages=8 prefetch=0",
+      "packed=1 BLOCK_M=16 BLOCK_N=64 BLOCK_K=512 warps=4 stages=8 prefetch=0 "
+      "splits=2",
       "packed=1 BLOCK_M=64 BLOCK_N=64 BLOCK_K=256 warps=8 stages=8 prefetch=0 "
       "wgmma=1"};
   for (Groups groups : {Groups::None, Groups::Shuffled}) {
