@@ -40,6 +40,7 @@
 #ifndef NIBBLE_QUANTLINEAR_H
 #define NIBBLE_QUANTLINEAR_H
 
+#include "nibble/Checkpoint.h"
 #include "nibble/Codec.h"
 #include "nibble/Compiler.h"
 #include "nibble/Export.h"
@@ -194,10 +195,18 @@ public:
   static Result<QuantLinear> load(const std::string &folder,
                                   const std::string &prefix,
                                   const QuantLinearOptions &options = {});
+  /// The same of a checkpoint that is open, for many layers of it;
+  /// `options.format` says nothing then.
+  static Result<QuantLinear> load(const Checkpoint &checkpoint,
+                                  const std::string &prefix,
+                                  const QuantLinearOptions &options = {});
 
   /// The layers `prefixes` next to each other as one, such as q, k and v: its y
   /// is theirs, side by side. They must agree in bits, group size, K and g_idx.
   static Result<QuantLinear> loadFused(const std::string &folder,
+                                       const std::vector<std::string> &prefixes,
+                                       const QuantLinearOptions &options = {});
+  static Result<QuantLinear> loadFused(const Checkpoint &checkpoint,
                                        const std::vector<std::string> &prefixes,
                                        const QuantLinearOptions &options = {});
 

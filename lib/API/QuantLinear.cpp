@@ -11,7 +11,6 @@
 #include "API/PackedChoice.h"
 #include "API/State.h"
 #include "Jit/KernelCache.h"
-#include "Model/Checkpoint.h"
 #include "Model/Pack.h"
 #include "Model/Shard.h"
 #include "Support/Half.h"
@@ -245,39 +244,6 @@ Result<QuantLinear> QuantLinear::empty(int bits, int64_t groupSize,
   Result<model::Layer> layer = catchOutOfMemory([&] {
     return model::emptyLayer(bits, groupSize, inFeatures, outFeatures, bias);
   });
-  if (!layer.ok())
-    return layer.status();
-  return State::hold(std::move(*layer), options);
-}
-
-Result<QuantLinear> QuantLinear::load(const std::string &folder,
-                                      const std::string &prefix,
-                                      const QuantLinearOptions &options) {
-  return loadFused(folder, {prefix}, options);
-}
-
-Result<QuantLinear>
-QuantLinear::loadFused(const std::string &folder,
-                       const std::vector<std::string> &prefixes,
-                       const QuantLinearOptions &options) {
-  Result<model::Checkpoint> checkpoint =
-      model::Checkpoint::open(folder, options.format);
-  if (!checkpoint.ok())
-    return checkpoint.status();
-  std::vector<model::Layer> layers;
-  std::vector<const model::Layer *> parts;
-  for (const std::string &prefix : prefixes) {
-    Result<model::Layer> layer =
-        catchOutOfMemory([&] { return checkpoint->load(prefix); });
-    if (!layer.ok())
-      return layer.status();
-    layers.push_back(std::move(*layer));
-  }
-  for (const model::Layer &layer : layers)
-    parts.push_back(&layer);
-  Result<model::Layer> layer = parts.size() == 1
-                                   ? Result<model::Layer>(std::move(layers[0]))
-                                   : model::fuseLayers(parts);
   if (!layer.ok())
     return layer.status();
   return State::hold(std::move(*layer), options);

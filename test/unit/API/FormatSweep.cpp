@@ -95,7 +95,7 @@ Truth truthOf(const Plain &plain) {
 //===----------------------------------------------------------------------===//
 
 /// Tensors of a checkpoint in the making.
-class Checkpoint {
+class Written {
 public:
   template <typename T>
   void add(const std::string &name, const char *dtype,
@@ -134,7 +134,7 @@ struct Words {
   }
 };
 
-void addGptq(Checkpoint &to, const std::string &name, const Plain &p, bool v2) {
+void addGptq(Written &to, const std::string &name, const Plain &p, bool v2) {
   Words weight(p.K * p.bits / 32 * p.N), zeros(p.groups * (p.N * p.bits / 32));
   // One stream of bits down a column, or along a row of zero points.
   for (int i = 0; i < p.bits; ++i) {
@@ -157,7 +157,7 @@ void addGptq(Checkpoint &to, const std::string &name, const Plain &p, bool v2) {
     to.add(name + ".g_idx", "I32", {p.K}, p.gIdx);
 }
 
-void addAwq(Checkpoint &to, const std::string &name, const Plain &p) {
+void addAwq(Written &to, const std::string &name, const Plain &p) {
   const int order[] = {0, 2, 4, 6, 1, 3, 5, 7};
   auto packed = [&](const std::vector<int> &values, int64_t lines) {
     Words words(lines * p.N / 8);
@@ -172,7 +172,7 @@ void addAwq(Checkpoint &to, const std::string &name, const Plain &p) {
   to.addFloats(name + ".scales", p.scaleType, {p.groups, p.N}, p.scales);
 }
 
-void addCompressed(Checkpoint &to, const std::string &name, const Plain &p) {
+void addCompressed(Written &to, const std::string &name, const Plain &p) {
   int64_t P = 32 / p.bits;
   int64_t across = (p.K + P - 1) / P, down = (p.N + P - 1) / P;
   Words weight(p.N * across), zeros(down * p.groups);
@@ -240,7 +240,7 @@ void nibble::test::formatSweep(int bits, const driver::Device *device,
   for (Kind kind : kinds)
     for (bool symmetric : {false, true})
       for (int64_t groupSize : {32, 128, -1}) {
-        Checkpoint checkpoint;
+        Written checkpoint;
         std::map<std::string, Plain> layers;
         for (bool actOrder : {false, true})
           for (auto [K, N] : {std::pair(150, 220), {290, 300}, {100, 350}}) {

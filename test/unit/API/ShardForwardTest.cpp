@@ -218,6 +218,23 @@ TEST(Fuse, LoadsLayersSideBySide) {
       *QuantLinear::fuse({*QuantLinear::load(files.path(), "a.q"),
                           *QuantLinear::load(files.path(), "a.v")});
   EXPECT_EQ(whole.run(*fused), whole.run(expected));
+  Result<Checkpoint> open = Checkpoint::open(files.path());
+  ASSERT_TRUE(open.ok()) << open.status().message();
+  EXPECT_EQ(open->layerNames(),
+            (std::vector<std::string>{"a.other", "a.q", "a.v"}));
+  EXPECT_EQ(whole.run(*QuantLinear::loadFused(*open, {"a.q", "a.v"})),
+            whole.run(expected));
+  Checkpoint copy = *open;
+  *open = Checkpoint();
+  EXPECT_EQ(whole.run(*QuantLinear::load(copy, "a.q")),
+            whole.run(*QuantLinear::load(files.path(), "a.q")));
+  EXPECT_REFUSED(QuantLinear::load(copy, "a.k").status(), NotFound,
+                 "there is no layer 'a.k'");
+  EXPECT_REFUSED(QuantLinear::load(*open, "a.q").status(), InvalidArgument,
+                 "the checkpoint holds nothing");
+  EXPECT_TRUE(open->layerNames().empty());
+  EXPECT_REFUSED(Checkpoint::open(files.path(), "gguf").status(),
+                 InvalidArgument, "gguf");
   EXPECT_REFUSED(
       QuantLinear::loadFused(files.path(), {"a.q", "a.other"}).status(),
       InvalidArgument, "layer 1 to fuse has g_idx[");

@@ -58,7 +58,7 @@ struct Files {
     for (const auto &[name, tensor] : tensors)
       list.push_back({name, tensor.dtype, tensor.shape, tensor.bytes});
     EXPECT_TRUE(writeSafetensors(folder / "m.safetensors", list).ok());
-    Result<Checkpoint> checkpoint = Checkpoint::open(folder.path());
+    Result<model::Checkpoint> checkpoint = model::Checkpoint::open(folder.path());
     if (!checkpoint.ok())
       return checkpoint.status();
     return checkpoint->load("l");

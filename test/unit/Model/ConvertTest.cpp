@@ -64,7 +64,7 @@ struct Source : TestFolder {
   }
   Result<Converted> convert(const std::string &out,
                             const ConvertOptions &options = {}) const {
-    Result<Checkpoint> checkpoint = Checkpoint::open(path());
+    Result<model::Checkpoint> checkpoint = model::Checkpoint::open(path());
     EXPECT_TRUE(checkpoint.ok()) << checkpoint.status().message();
     return model::convert(*checkpoint, path(), out, options);
   }
@@ -87,7 +87,7 @@ TEST(Convert, KeepsLayersAndTheirSettings) {
   EXPECT_EQ(seen.size(), 5u);
   EXPECT_EQ(entriesOf(out), (std::vector<std::string>{"model.safetensors",
                                                       "quantize_config.json"}));
-  Result<Checkpoint> made = Checkpoint::open(out);
+  Result<model::Checkpoint> made = model::Checkpoint::open(out);
   ASSERT_TRUE(made.ok()) << made.status().message();
   EXPECT_EQ(made->config().format, Format::Gptq);
   EXPECT_EQ(made->config().dynamic.size(), 3u); // a.2, a.3 and b.skipped
@@ -118,7 +118,7 @@ TEST(Convert, WritesSeveralFilesAndAnIndex) {
   ASSERT_TRUE(done.ok()) << done.status().message();
   EXPECT_GT(done->files, 2u);
   EXPECT_EQ(entriesOf(out).size(), done->files + 2);
-  Result<Checkpoint> made = Checkpoint::open(out);
+  Result<model::Checkpoint> made = model::Checkpoint::open(out);
   ASSERT_TRUE(made.ok()) << made.status().message();
   EXPECT_EQ(made->files().tensors().size(), 27u);
   for (const auto &[name, layer] : source.layers) {

@@ -29,7 +29,7 @@ struct Spoilt {
     TestFolder folder;
     folder.write("quantize_config.json", settings);
     tensors.write(folder);
-    Result<Checkpoint> checkpoint = Checkpoint::open(folder.path(), format);
+    Result<model::Checkpoint> checkpoint = model::Checkpoint::open(folder.path(), format);
     if (!checkpoint.ok())
       return checkpoint.status();
     return checkpoint->load(name);
@@ -394,7 +394,7 @@ TEST(Checkpoint, KnowsItsLayersTensors) {
     TestFolder folder;
     folder.write("quantize_config.json", given.settings);
     given.tensors.write(folder);
-    Result<Checkpoint> checkpoint = Checkpoint::open(folder.path());
+    Result<model::Checkpoint> checkpoint = model::Checkpoint::open(folder.path());
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.status().message();
     for (const auto &[name, tensor] : given.tensors.byName)
       EXPECT_TRUE(checkpoint->isLayerPart(llvm::StringRef(name).drop_front(2)))
@@ -410,13 +410,13 @@ TEST(Checkpoint, KnowsItsLayersTensors) {
 
 TEST(Checkpoint, NeedsFilesAndSettings) {
   TestFolder folder;
-  expectRefused(Checkpoint::open(folder.path()).status(), ErrorCode::NotFound,
+  expectRefused(model::Checkpoint::open(folder.path()).status(), ErrorCode::NotFound,
                 "has no .safetensors file");
   gptq().tensors.write(folder);
-  expectRefused(Checkpoint::open(folder.path()).status(), ErrorCode::NotFound,
+  expectRefused(model::Checkpoint::open(folder.path()).status(), ErrorCode::NotFound,
                 "has no quantize_config.json");
   folder.write("quantize_config.json", gptq().settings);
-  Result<Checkpoint> checkpoint = Checkpoint::open(folder.path());
+  Result<model::Checkpoint> checkpoint = model::Checkpoint::open(folder.path());
   ASSERT_TRUE(checkpoint.ok());
   EXPECT_EQ(checkpoint->layerNames(), std::vector<std::string>{"l"});
   // A file on its own has no settings beside it.
