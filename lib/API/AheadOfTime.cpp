@@ -92,7 +92,8 @@ nibble::allRequests(const model::Layer &layer, DType type,
   add(makeDenseRequest(type, target));
   if (!spec->isHost() && model::packedGroupRows(layer)) {
     add(packRequest(layer.bits, target));
-    if (sortsColumns(layer, propertiesOf(*spec, usualMultiprocessors(target))))
+    if (sortsColumns(layer, std::numeric_limits<int64_t>::max(),
+                     propertiesOf(*spec, usualMultiprocessors(target))))
       add(sortColumnsRequest(type, target));
   }
   for (int bucket = 0; bucket < bucketsOf(spec->isHost()); ++bucket) {

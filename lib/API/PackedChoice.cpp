@@ -260,9 +260,13 @@ static void addPipelines(llvm::SmallVectorImpl<Candidate> &candidates,
       }
 }
 
-bool nibble::sortsColumns(const model::Layer &layer,
+bool nibble::sortsColumns(const model::Layer &layer, int64_t rows,
                           const driver::DeviceProperties &device) {
-  return layer.actOrder && device.computeCapability >= 90;
+  // Warps that fill stages gather a step of two rows in less time than its
+  // weights take; with more rows they would hold up the memory.
+  constexpr int64_t mostGathered = 2;
+  return layer.actOrder && device.computeCapability >= 90 &&
+         rows > mostGathered;
 }
 
 bool nibble::hasPackedChoices(const model::Layer &layer, int64_t rows,

@@ -21,7 +21,7 @@ Result<const CompiledKernel *> QuantLinear::prepare(DType type,
   if (!kernel.ok())
     return kernel.status();
   Result<State::CallKernels> kernels =
-      state->kernelsOf(**kernel, type, /*strided=*/false);
+      state->kernelsOf(**kernel, type, rows, /*strided=*/false);
   if (!kernels.ok())
     return kernels.status();
   return &(*kernel)->compiled();

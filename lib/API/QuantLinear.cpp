@@ -318,15 +318,17 @@ QuantLinear::State::requestFor(CallKind kind,
   return request;
 }
 
-bool QuantLinear::State::sortsX() const {
-  return device && weights.arePacked() && sortsColumns(layer, properties);
+bool QuantLinear::State::sortsX(DType type, int64_t rows) const {
+  return device && weights.arePacked() &&
+         sortsColumns(layer, rowsToChooseFor(kindOf(type, rows, false).bucket),
+                      properties);
 }
 
 Result<QuantLinear::State::CallKernels>
 QuantLinear::State::kernelsOf(const LoadedKernel &product, DType type,
-                              bool strided) {
+                              int64_t rows, bool strided) {
   CallKernels kernels = {product};
-  kernels.sorts = product.readsPacked() && sortsX();
+  kernels.sorts = product.readsPacked() && sortsX(type, rows);
   if (!kernels.sorts && !strided)
     return kernels;
   auto &slot = before[kernels.sorts][static_cast<int>(type)];

@@ -137,9 +137,9 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   /// CallKind::aligned of calls where x and y have no gaps.
   bool denseIsAligned(DType type) const;
 
-  /// Whether kernels of the packed order have x's columns sorted before; see
-  /// sortsColumns().
-  bool sortsX() const;
+  /// Whether kernels of the packed order have the columns of `rows` rows of x,
+  /// of type `type`, sorted before; see sortsColumns().
+  bool sortsX(DType type, int64_t rows) const;
   /// The bytes that a kernel before the product may write for `rows` rows of x
   /// of type `type`, its columns `strided` or not; 0 if there is none.
   size_t bytesBefore(DType type, int64_t rows, bool strided) const;
@@ -153,10 +153,10 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
     const LoadedKernel *before = nullptr;
     bool sorts = false;
   };
-  /// Those of calls of x of type `type`, its columns `strided` or not, whose
-  /// product is `product`.
+  /// Those of calls of `rows` rows of x of type `type`, its columns `strided`
+  /// or not, whose product is `product`.
   Result<CallKernels> kernelsOf(const LoadedKernel &product, DType type,
-                                bool strided);
+                                int64_t rows, bool strided);
 
   /// Launches them for `rows` rows of x. The kernel before the product writes
   /// to `scratch`.

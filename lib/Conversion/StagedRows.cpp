@@ -72,28 +72,37 @@ SmallVector<Value> StagedRows::gather(const Rows &from, Value step) {
   Type xType = cast<MatrixType>(plan.x.getType()).getElementType();
   Value first = add(mul(step, b.i32(plan.stageRows())), mul(piece, b.i32(8)));
   Value zero = b.splat(element, 0);
-  SmallVector<Values> elements(from.address.size());
+  auto eight = VectorType::get({8}, element);
+  Values there, columns;
   for (int64_t j = 0; j < 8; ++j) {
     Value k = add(first, b.i32(j));
-    Value there = less(k, end);
-    k = select(there, k, b.i32(0));
+    there.push_back(less(k, end));
+    k = select(there.back(), k, b.i32(0));
     if (plan.permutation) {
       Type word = b.op().getI32Type();
       Value rowOfW = evaluator.matrix(plan.permutation).address;
       k = b.make<LLVM::LoadOp>(word, at(rowOfW, wide(k), word),
                                /*alignment=*/4);
     }
-    for (auto [r, row] : llvm::enumerate(from.address)) {
-      Value value = b.make<LLVM::LoadOp>(xType, at(row, wide(k), xType),
-                                         xType.getIntOrFloatBitWidth() / 8);
-      elements[r].push_back(
-          select(there, evaluator.convert(value, element), zero));
-    }
+    columns.push_back(wide(k));
   }
+  auto read = [&](Value row) {
+    Values elements;
+    for (auto [isThere, k] : llvm::zip_equal(there, columns)) {
+      Value value = b.make<LLVM::LoadOp>(xType, at(row, k, xType),
+                                         xType.getIntOrFloatBitWidth() / 8);
+      elements.push_back(
+          select(isThere, evaluator.convert(value, element), zero));
+    }
+    return Values{b.make<vector::FromElementsOp>(eight, elements)};
+  };
   Values vectors;
-  for (Values &each : elements)
-    vectors.push_back(
-        b.make<vector::FromElementsOp>(VectorType::get({8}, element), each));
+  for (auto [row, inside] : llvm::zip_equal(from.address, from.inside))
+    // Threads that do nothing else read no row that is not there.
+    vectors.append(plan.pipelined()
+                       ? branch(inside, {b.splat(eight, 0)},
+                                [&, row = row] { return read(row); })
+                       : read(row));
   return vectors;
 }
 

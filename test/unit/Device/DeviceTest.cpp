@@ -403,7 +403,9 @@ TEST_F(OnDevice, OverlappingCallsWaitForTheirInput) {
       "splits=2",
       "packed=1 BLOCK_M=64 BLOCK_N=64 BLOCK_K=256 warps=8 stages=8 prefetch=0 "
       "wgmma=1"};
-  for (Groups groups : {Groups::None, Groups::Shuffled}) {
+  for (auto [groups, rows] :
+       {std::pair(Groups::None, 1), std::pair(Groups::Shuffled, 1),
+        std::pair(Groups::Shuffled, 3)}) {
     model::Layer model = randomLayer(random, 4, 128, K, K, groups,
                                      /*bias=*/false);
     for (uint16_t &scale : model.scales) // or the chain overflows
@@ -417,30 +419,31 @@ TEST_F(OnDevice, OverlappingCallsWaitForTheirInput) {
         SCOPED_TRACE(options.config);
         QuantLinear layer = *QuantLinear::create(
             arraysOf(model, groups != Groups::None), options);
-        ASSERT_TRUE(layer.reserveWorkspace(1).ok());
-        std::vector<uint16_t> x(K, floatToHalf(0.5f));
+        ASSERT_TRUE(layer.reserveWorkspace(rows).ok());
+        std::vector<uint16_t> x(rows * K, floatToHalf(0.5f));
         std::vector<driver::DeviceBuffer> memory;
         memory.push_back(
-            *driver::DeviceBuffer::copyOf(*device, x.data(), K * 2));
-        memory.push_back(*driver::DeviceBuffer::allocate(*device, K * 2));
+            *driver::DeviceBuffer::copyOf(*device, x.data(), x.size() * 2));
+        memory.push_back(
+            *driver::DeviceBuffer::allocate(*device, x.size() * 2));
         for (int i = 0; i < 40; ++i) {
           auto view = [&](int which) {
             return TensorView::dense(
                 reinterpret_cast<void *>(memory[which].address()), DType::F16,
-                {1, K});
+                {rows, K});
           };
           ASSERT_TRUE(layer.forward(view(i % 2), view(1 - i % 2)).ok());
           if (!early)
             ASSERT_TRUE(driver::synchronize(*device, nullptr).ok());
         }
         ASSERT_TRUE(driver::copyToHost(*device, x.data(), memory[0].address(),
-                                       K * 2, nullptr)
+                                       x.size() * 2, nullptr)
                         .ok());
         ASSERT_TRUE(driver::synchronize(*device, nullptr).ok());
         results.push_back(x);
       }
       EXPECT_EQ(results[0], results[1]) << way;
-      EXPECT_TRUE(results[0] != std::vector<uint16_t>(K));
+      EXPECT_TRUE(results[0] != std::vector<uint16_t>(rows * K));
     }
   }
 }
