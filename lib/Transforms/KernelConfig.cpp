@@ -11,6 +11,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace nibble;
 
@@ -30,13 +31,17 @@ std::string KernelConfig::str() const {
     add(name, "@", std::to_string(bytes));
   add("warps", "=", std::to_string(warps));
   add("stages", "=", std::to_string(stages));
-  if (packed) {
+  if (packed)
     add("packed", "=", std::to_string(packed));
-    add("prefetch", "=", std::to_string(prefetch));
-    add("splits", "=", std::to_string(splits));
-    add("wgmma", "=", std::to_string(wgmma));
-    add("overlap", "=", std::to_string(overlap));
-  }
+  const KernelConfig ordinary;
+  auto addPipeline = [&](const char *name, int value, int usual) {
+    if (packed || value != usual)
+      add(name, "=", std::to_string(value));
+  };
+  addPipeline("prefetch", prefetch, ordinary.prefetch);
+  addPipeline("splits", splits, ordinary.splits);
+  addPipeline("wgmma", wgmma, ordinary.wgmma);
+  addPipeline("overlap", overlap, ordinary.overlap);
   return text;
 }
 
@@ -44,6 +49,7 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
   KernelConfig config;
   llvm::SmallVector<llvm::StringRef> words;
   llvm::SplitString(llvm::StringRef(text.data(), text.size()), words, " ,\t\n");
+  llvm::StringSet<> given; // names with their signs
   for (llvm::StringRef word : words) {
     auto refuse = [&](const char *why) {
       return Status(ErrorCode::InvalidArgument,
@@ -57,13 +63,15 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
     int64_t number;
     bool isNumber = !value.getAsInteger(10, number);
     char sign = word[at];
-    if (sign == '=' && !isNumber) {
-      if (!config.types.emplace(name, value.str()).second)
-        return refuse("is given twice");
+    if (!given.insert(word.take_front(at + 1)).second)
+      return refuse("is given twice");
+    if (!isNumber && (sign != '=' || llvm::isDigit(value[0]) ||
+                      value[0] == '+' || value[0] == '-'))
+      return refuse("does not end in a whole number of 64 bits");
+    if (!isNumber) {
+      config.types[name] = value.str();
       continue;
     }
-    if (!isNumber)
-      return refuse("does not end in a whole number");
     if (sign == '=' &&
         (name == "warps" || name == "stages" || name == "prefetch")) {
       int64_t least = name == "prefetch" ? 0 : 1;
@@ -102,8 +110,7 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
     auto &group = sign == '='   ? config.params
                   : sign == '%' ? config.multiples
                                 : config.alignments;
-    if (!group.emplace(name, number).second)
-      return refuse("is given twice");
+    group[name] = number;
   }
   return config;
 }

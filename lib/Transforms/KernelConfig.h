@@ -21,7 +21,7 @@
 
 namespace nibble {
 
-/// The text form is a list of words, in any order:
+/// The text form is a list of words, in any order and each once:
 ///
 ///   BLOCK_M=64     a compile-time parameter
 ///   X=f16          a type parameter
@@ -51,7 +51,8 @@ struct KernelConfig {
 
   bool operator==(const KernelConfig &) const = default;
 
-  /// The words above in a fixed order.
+  /// The words above in a fixed order. Of a configuration that is not packed,
+  /// prefetch, splits, wgmma and overlap only where they are not ordinary.
   std::string str() const;
   /// Reads the text form; an error names the word that is not understood.
   static Result<KernelConfig> parse(std::string_view text);

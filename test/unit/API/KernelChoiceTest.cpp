@@ -124,6 +124,12 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
           compile(sortColumnsRequest(type, "sm_90a"));
       ASSERT_TRUE(sorts.ok()) << sorts.status().message();
       EXPECT_TRUE(sorts->overlaps);
+      // The words that are logged give the same kernel again.
+      CompileRequest again = sortColumnsRequest(type, "sm_90a");
+      std::string key = *requestKey(again);
+      again.config = sorts->config;
+      EXPECT_EQ(*requestKey(again), key);
+      EXPECT_TRUE(compile(again)->overlaps) << again.config;
       config = configFor(type, 80, "sm_80", words);
       EXPECT_EQ(config.params["ACT_ORDER"], 1);
       EXPECT_EQ(config.types["X"], dtypeName(type));

@@ -90,6 +90,11 @@ TEST(RequestKey, NamesEveryInput) {
   EXPECT_TRUE(changed([](auto &r) { r.schedule = "simt"; }));
   EXPECT_TRUE(changed([](auto &r) { r.config += " warps=8"; }));
   EXPECT_TRUE(changed([](auto &r) { r.text = "nibble.kernel"; }));
+  // A word of the packed order that kernels without it know too.
+  request.target = "sm_90a";
+  key = *requestKey(request);
+  EXPECT_TRUE(changed([](auto &r) { r.config += " overlap=1"; }));
+  EXPECT_FALSE(changed([](auto &r) { r.config += " overlap=0"; }));
   // Versions side by side: another compiler, another name.
   EXPECT_EQ(*requestDigest(request, compilerBuild()), key);
   EXPECT_NE(*requestDigest(request, "another"), key);

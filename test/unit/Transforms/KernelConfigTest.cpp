@@ -7,6 +7,8 @@
 
 #include "Transforms/KernelConfig.h"
 #include <gtest/gtest.h>
+#include <initializer_list>
+#include <set>
 
 using namespace nibble;
 
@@ -28,6 +30,28 @@ TEST(KernelConfig, TextRoundTrips) {
   ASSERT_TRUE(again.ok()) << again.status().message();
   EXPECT_EQ(*again, config);
   EXPECT_EQ(again->str(), config.str());
+}
+
+/// Keys of kernels hold this text: what differs has to be in it.
+TEST(KernelConfig, NoWordIsLostWithoutPacked) {
+  KernelConfig ordinary;
+  EXPECT_EQ(ordinary.str(), "warps=4 stages=1");
+  std::set<std::string> texts = {ordinary.str()};
+  for (auto change : std::initializer_list<void (*)(KernelConfig &)>{
+           [](KernelConfig &c) { c.prefetch = 0; },
+           [](KernelConfig &c) { c.prefetch = 2; },
+           [](KernelConfig &c) { c.splits = 2; },
+           [](KernelConfig &c) { c.wgmma = true; },
+           [](KernelConfig &c) { c.overlap = true; },
+           [](KernelConfig &c) { c.packed = 64; },
+           [](KernelConfig &c) { c.stages = 2; }}) {
+    KernelConfig config;
+    change(config);
+    EXPECT_TRUE(texts.insert(config.str()).second) << config.str();
+    Result<KernelConfig> again = KernelConfig::parse(config.str());
+    ASSERT_TRUE(again.ok()) << again.status().message();
+    EXPECT_EQ(*again, config) << config.str();
+  }
 }
 
 TEST(KernelConfig, ReadsThePipelinesWords) {
@@ -58,7 +82,12 @@ TEST(KernelConfig, ErrorsNameTheWord) {
   for (const char *word :
        {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1", "prefetch=33",
         "prefetch=-1", "wgmma=2", "packed=0", "overlap=2", "splits=3",
-        "N%2147483649", "x@9223372036854775807"}) {
+        "N%2147483649", "x@9223372036854775807",
+        // No types, but numbers gone wrong.
+        "BITS=99999999999999999999", "BLOCK_K=1x", "BLOCK_K=-1x", "GROUP_M=+8",
+        "warps=99999999999999999999",
+        // Given twice.
+        "B=3", "B=f16"}) {
     Result<KernelConfig> config =
         KernelConfig::parse(std::string("B=2 ") + word);
     ASSERT_FALSE(config.ok()) << word;
@@ -67,6 +96,19 @@ TEST(KernelConfig, ErrorsNameTheWord) {
               std::string::npos)
         << config.status().message();
   }
+}
+
+TEST(KernelConfig, EveryWordIsGivenOnce) {
+  for (const char *word :
+       {"BLOCK_M=64", "X=f16", "N%128", "x@16", "warps=4", "stages=2",
+        "packed=128", "prefetch=2", "wgmma=1", "splits=2", "overlap=1"}) {
+    Result<KernelConfig> config =
+        KernelConfig::parse(std::string(word) + " A=1 " + word);
+    ASSERT_FALSE(config.ok()) << word;
+    EXPECT_EQ(config.status().message(),
+              "configuration word '" + std::string(word) + "' is given twice");
+  }
+  EXPECT_TRUE(KernelConfig::parse("N=1 N%2 N@4").ok());
 }
 
 } // namespace
