@@ -30,12 +30,16 @@ Result<int64_t> model::checkSizes(int64_t bits, int64_t groupSize,
                                               Codec::widthsText);
   int64_t unit = Codec{static_cast<int>(bits)}.unitCodes();
   for (auto [name, value] : {std::pair("infeatures", inFeatures),
-                             std::pair("outfeatures", outFeatures)})
-    if (value < 1 || value > maxExtent || value % unit != 0)
+                             std::pair("outfeatures", outFeatures)}) {
+    if (value > maxExtent)
+      return invalid(std::string(name) + " is " + text(value) +
+                     "; nibble takes at most " + text(maxExtent));
+    if (value < 1 || value % unit != 0)
       return invalid(std::string(name) + " is " + text(value) +
                      "; it must be a positive multiple of " + text(unit) +
                      ", the codes of " + text(bits) +
                      " bits that fill whole words");
+  }
   if (groupSize == -1)
     return inFeatures;
   if (groupSize < 1)

@@ -75,7 +75,10 @@ TEST(Layer, SizesAreUnits) {
       {2, -1, 8, 16, "infeatures is 8; it must be a positive multiple of 16"},
       {4, 0, 64, 64, "groupsize is 0; it must be -1 or positive"},
       {4, -2, 64, 64, "groupsize is -2"},
-      {4, -1, int64_t(1) << 31, 64, "infeatures is 2147483648"},
+      {4, -1, int64_t(1) << 31, 64,
+       "infeatures is 2147483648; nibble takes at most 1073741824"},
+      {4, -1, 64, (int64_t(1) << 30) + 8,
+       "outfeatures is 1073741832; nibble takes at most 1073741824"},
       {8, -1, 0, 4, "infeatures is 0"},
   };
   for (const auto &each : cases) {
