@@ -113,8 +113,8 @@ nibble::allRequests(const model::Layer &layer, DType type,
           propertiesOf(*spec, product.multiprocessors);
       for (const KernelConfig &choice : choices)
         for (bool aligned : {false, true})
-          add(gpuRequest(layer, {type, bucket, aligned}, target, device,
-                         choice));
+          add(gpuRequest(layer, {type, bucket, aligned}, target, device, choice,
+                         "auto"));
     }
   }
   if (!failed.ok())

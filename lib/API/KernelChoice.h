@@ -129,7 +129,7 @@ CompileRequest gpuRequest(const model::Layer &layer, CallKind kind,
                           const std::string &target,
                           const driver::DeviceProperties &device,
                           const KernelConfig &overrides,
-                          const std::string &schedule = "auto");
+                          const std::string &schedule);
 
 } // namespace nibble
 

@@ -101,11 +101,11 @@ static Result<CompileRequest> requestOf(const Call &call) {
   bool host = call.spec.isHost();
   CallKind kind = {call.type, bucketOf(call.rows, host),
                    !host && denseIsAligned(call.layer, call.type)};
-  driver::DeviceProperties device =
-      propertiesOf(call.spec, call.multiprocessors);
-  CompileRequest request =
-      host ? hostRequest(call.layer, kind, *overrides)
-           : gpuRequest(call.layer, kind, target, device, *overrides);
+  if (!host)
+    return gpuRequest(call.layer, kind, target,
+                      propertiesOf(call.spec, call.multiprocessors), *overrides,
+                      schedule);
+  CompileRequest request = hostRequest(call.layer, kind, *overrides);
   request.schedule = schedule;
   return request;
 }

@@ -60,7 +60,7 @@ TEST(AheadOfTime, HasWhatCallsOnAGpuAskFor) {
           CallKind kind = {type, bucketOf(rows, /*host=*/false),
                            random() % 2 == 0};
           CompileRequest request =
-              gpuRequest(layer, kind, target, device, *nothing);
+              gpuRequest(layer, kind, target, device, *nothing, "auto");
           EXPECT_TRUE(all->count(*requestKey(request)))
               << rows << " rows: " << request.config;
         }
@@ -123,8 +123,9 @@ TEST(AheadOfTime, HasWhatTunedCallsAskFor) {
         continue;
       for (bool aligned : {false, true}) {
         ++calls;
-        CompileRequest request = gpuRequest(
-            layer, {DType::F16, bucket, aligned}, "sm_90a", device, best);
+        CompileRequest request =
+            gpuRequest(layer, {DType::F16, bucket, aligned}, "sm_90a", device,
+                       best, "auto");
         EXPECT_TRUE(tuned->count(*requestKey(request))) << request.config;
       }
     }

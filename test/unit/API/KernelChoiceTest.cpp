@@ -48,7 +48,7 @@ TEST(KernelChoice, FirstChoiceCompiles) {
               layerOf(bits, groupSize, number % 2 ? 512 : 4096, N);
           CompileRequest request = gpuRequest(
               layer, kindOf(rows, number % 3 ? DType::F16 : DType::BF16),
-              "sm_90a", h100(), *parseOverrides(""));
+              "sm_90a", h100(), *parseOverrides(""), "auto");
           ASSERT_NE(request.config.find("packed="), std::string::npos)
               << request.config;
           ++packed;
@@ -109,7 +109,7 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
     device.computeCapability = capability;
     CallKind kind = {type, bucketOf(3, /*host=*/false), /*aligned=*/true};
     CompileRequest request =
-        gpuRequest(layer, kind, target, device, *parseOverrides(words));
+        gpuRequest(layer, kind, target, device, *parseOverrides(words), "auto");
     Result<CompiledKernel> kernel = compile(request);
     EXPECT_TRUE(kernel.ok()) << kernel.status().message();
     return *KernelConfig::parse(request.config);
@@ -160,7 +160,7 @@ TEST(KernelChoice, WordsTakeThePlaceOfChoices) {
   model::Layer layer = layerOf(4, 128, 1024, 1024);
   CompileRequest request =
       gpuRequest(layer, kindOf(1), "sm_90a", h100(),
-                 *parseOverrides("packed=1 BLOCK_N=64 overlap=1"));
+                 *parseOverrides("packed=1 BLOCK_N=64 overlap=1"), "auto");
   Result<CompiledKernel> kernel = compile(request);
   ASSERT_TRUE(kernel.ok()) << kernel.status().message();
   EXPECT_TRUE(kernel->overlaps);
@@ -180,8 +180,8 @@ TEST(KernelChoice, WordsTakeThePlaceOfChoices) {
 TEST(KernelChoice, PackedBlocksHoldAllRows) {
   model::Layer layer = layerOf(4, 128, 1024, 1024);
   for (int64_t rows = 1; rows <= 64; ++rows) {
-    CompileRequest request =
-        gpuRequest(layer, kindOf(rows), "sm_90a", h100(), *parseOverrides(""));
+    CompileRequest request = gpuRequest(layer, kindOf(rows), "sm_90a", h100(),
+                                        *parseOverrides(""), "auto");
     Result<KernelConfig> config = KernelConfig::parse(request.config);
     ASSERT_TRUE(config.ok() && config->packed);
     EXPECT_GE(config->params["BLOCK_M"], rows);
@@ -193,7 +193,7 @@ TEST(KernelChoice, WordsSayWhichWayOfThePackedOrder) {
   model::Layer layer = layerOf(4, 128, 1024, 1024);
   auto configFor = [&](int64_t rows, const std::string &words) {
     CompileRequest request = gpuRequest(layer, kindOf(rows), "sm_90a", h100(),
-                                        *parseOverrides(words));
+                                        *parseOverrides(words), "auto");
     Result<CompiledKernel> kernel = compile(request);
     EXPECT_TRUE(kernel.ok()) << words << ": " << kernel.status().message();
     return *KernelConfig::parse(request.config);

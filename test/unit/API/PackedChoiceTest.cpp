@@ -211,7 +211,7 @@ TEST(PackedChoice, TheFirstCompilesOnEveryGpu) {
       bool packed = rows <= 64 || device.computeCapability == 90;
       CompileRequest request =
           gpuRequest(layer, {DType::F16, bucketOf(rows, false), true}, target,
-                     device, noOverrides());
+                     device, noOverrides(), "auto");
       Result<CompiledKernel> kernel = compile(request);
       ASSERT_TRUE(kernel.ok())
           << target << ", " << call(layer, rows) << request.config << ": "
