@@ -88,7 +88,7 @@ struct Call {
 } // namespace
 
 static void say(StringRef what, const Twine &text) {
-  outs() << left_justify(what, 16) << text << "\n";
+  outs() << left_justify(what, 16) << printable(text.str()) << "\n";
 }
 
 /// The request that a layer makes for `call`.

@@ -8,9 +8,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Table.h"
+#include "llvm/Support/ConvertUTF.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/Unicode.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace nibble::tool;
@@ -19,11 +21,21 @@ using namespace llvm;
 std::string nibble::tool::printable(StringRef text) {
   std::string result;
   raw_string_ostream out(result);
-  for (char c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      out << "\\x" << format_hex_no_prefix(static_cast<uint8_t>(c), 2);
-    else
-      out << c;
+  while (!text.empty()) {
+    const UTF8 *end = text.bytes_begin();
+    UTF32 character = 0;
+    if (convertUTF8Sequence(&end, text.bytes_end(), &character,
+                            strictConversion) == conversionOK &&
+        sys::unicode::isPrintable(static_cast<int>(character))) {
+      size_t bytes = static_cast<size_t>(end - text.bytes_begin());
+      out << text.take_front(bytes);
+      text = text.drop_front(bytes);
+      continue;
+    }
+    // Bytes behind the first of a character begin none, and follow.
+    out << "\\x" << format_hex_no_prefix(text.bytes_begin()[0], 2);
+    text = text.drop_front();
+  }
   return result;
 }
 

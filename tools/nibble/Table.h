@@ -16,8 +16,9 @@
 
 namespace nibble::tool {
 
-/// `text` with control characters, such as those that a terminal acts on, as
-/// `\\xNN`: names come from files that anyone may have written.
+/// `text` with control characters, others that show nothing of themselves, and
+/// what is no UTF-8 as `\xNN`, byte by byte: names come from files that anyone
+/// may have written, and a terminal acts on some.
 std::string printable(llvm::StringRef text);
 
 /// One value: for the table as `text`, for JSON as `value`.

@@ -1,4 +1,4 @@
-"""Gives a layer of a checkpoint another name, in which \\x1b stands for ESC.
+"""Gives a layer of a checkpoint another name, with Python's escapes in it.
 
 Usage: rename_layer.py FOLDER FROM TO
 """
@@ -6,7 +6,7 @@ import glob
 import json
 import sys
 
-to = sys.argv[3].replace("\\x1b", "\x1b")
+to = sys.argv[3].encode().decode("unicode_escape")
 for path in glob.glob(sys.argv[1] + "/*.safetensors"):
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
