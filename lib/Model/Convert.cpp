@@ -8,19 +8,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "Model/Convert.h"
-#include "Model/Json.h"
-#include "Model/TensorWriter.h"
-#include "Support/CLocale.h"
-#include "Support/Files.h"
+#include "Model/CheckpointWriter.h"
 #include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Regex.h"
-#include <filesystem>
 #include <set>
 
 using namespace nibble;
 using namespace nibble::model;
-namespace fs = std::filesystem;
 namespace json = llvm::json;
 
 namespace {
@@ -105,82 +99,45 @@ private:
 
 } // namespace
 
-static Status writeJson(const fs::path &path, json::Object object) {
-  CLocale locale;
-  return writeFile(
-      path.string(),
-      {llvm::formatv("{0:2}\n", json::Value(std::move(object))).str()});
-}
-
-/// Writes the settings, and config.json with them if `folder` has one.
-static Status writeSettings(const NewSettings &settings, Format format,
-                            const fs::path &folder, const fs::path &out) {
-  Status status =
-      writeJson(out / "quantize_config.json", settings.toJson(format));
-  std::error_code error;
-  fs::path config = folder / "config.json";
-  if (!status.ok() || !fs::exists(config, error))
-    return status;
-  Result<std::string> text = readFile(config.string());
-  if (!text.ok())
-    return text.status();
-  Result<json::Object> object = parseJsonObject(*text);
-  if (!object.ok())
-    return object.status().withContext(config.string());
-  (*object)["quantization_config"] = settings.toJson(format);
-  return writeJson(out / "config.json", std::move(*object));
-}
-
 Result<Converted> model::convert(const Checkpoint &from,
                                  const std::string &folder,
                                  const std::string &out,
                                  const ConvertOptions &options) {
-  Result<NewFolder> made = NewFolder::create(out);
-  if (!made.ok())
-    return made.status();
-  TensorWriter writer(made->path(), options.fileBytes);
+  std::vector<std::string> list = from.layerNames();
+  std::set<std::string> names(list.begin(), list.end());
+  if (names.empty())
+    return Status(ErrorCode::NotFound,
+                  "'" + folder + "' has no quantized layer");
+  Result<CheckpointWriter> writer =
+      CheckpointWriter::create(out, folder, options.fileBytes);
+  if (!writer.ok())
+    return writer.status();
   NewSettings settings;
   Converted done;
-  std::set<std::string> names; // of layers
-  for (const std::string &name : from.layerNames()) {
+  for (const std::string &name : list) {
     if (options.progress)
       options.progress(name);
     Result<Layer> layer = from.load(name);
     if (!layer.ok())
       return layer.status();
     settings.add(name, *layer);
-    for (OwnedTensor &each : gptqTensors(name, *layer, options.to))
-      if (Status status = writer.add(std::move(each)); !status.ok())
-        return status;
+    if (Status status = writer->add(name, *layer, options.to); !status.ok())
+      return status;
     ++done.layers;
     done.wideScales += layer->scaleType() == DType::F32;
-    names.insert(name);
   }
-  if (names.empty())
-    return Status(ErrorCode::NotFound,
-                  "'" + folder + "' has no quantized layer");
   for (const auto &[name, tensor] : from.files().tensors()) {
     auto [layer, part] = llvm::StringRef(name).rsplit('.');
     if (names.count(layer.str()) && from.isLayerPart(part))
       continue;
     if (part == "weight" && from.config().skipOf(layer.str()))
       settings.skip(layer.str());
-    Result<std::vector<uint8_t>> bytes = tensor->bytes.read();
-    if (!bytes.ok())
-      return bytes.status().withContext("tensor '" + name + "'");
-    if (Status status = writer.add(
-            OwnedTensor{name, tensor->dtype, tensor->shape, std::move(*bytes)});
-        !status.ok())
+    if (Status status = writer->copy(name, *tensor); !status.ok())
       return status;
   }
-  Status status = writer.finish();
-  if (status.ok())
-    status = writeSettings(settings, options.to, folder, made->path());
-  if (status.ok())
-    status = made->commit();
-  if (!status.ok())
+  if (Status status = writer->finish(settings.toJson(options.to)); !status.ok())
     return status;
-  done.tensors = writer.tensorCount();
-  done.files = writer.fileCount();
+  done.tensors = writer->tensorCount();
+  done.files = writer->fileCount();
   return done;
 }

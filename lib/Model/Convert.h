@@ -13,6 +13,7 @@
 #define NIBBLE_MODEL_CONVERT_H
 
 #include "Model/Checkpoint.h"
+#include "Model/TensorWriter.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 
 namespace nibble::model {
@@ -31,7 +32,7 @@ struct ConvertOptions {
   /// Gptq or GptqV2.
   Format to = Format::Gptq;
   /// A file of tensors ends once it has this many bytes.
-  uint64_t fileBytes = uint64_t(4) << 30;
+  uint64_t fileBytes = TensorWriter::usualFileBytes;
   /// Called with each layer's name before it is read.
   llvm::function_ref<void(const std::string &)> progress = nullptr;
 };

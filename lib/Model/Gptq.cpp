@@ -14,6 +14,7 @@
 #include "Support/Half.h"
 #include "Support/OutOfMemory.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 #include <Eigen/Cholesky>
 #include <cmath>
 #include <numeric>
@@ -123,9 +124,15 @@ Status Quantizer::factorise() {
   turned.setIdentity();
   H.triangularView<Eigen::Upper>().solveInPlace(turned);
   H.swap(turned);
-  return H.allFinite() ? Status()
-                       : invalid("the calibration inputs are too large or too "
-                                 "small to be inverted");
+  // Errors are divided by the diagonal, and multiplied by the rest, in float.
+  using Float = std::numeric_limits<float>;
+  if (!(H.array().abs() <= double(Float::max())).all() ||
+      !(H.diagonal().array() >= double(Float::min())).all())
+    return invalid(llvm::formatv("the squares of the calibration inputs, with "
+                                 "a damping of {0:E}, are too large or too "
+                                 "small to be inverted",
+                                 options.damping));
+  return Status();
 }
 
 void Quantizer::fit(int64_t g, const Eigen::Ref<const Rows> &rows) {

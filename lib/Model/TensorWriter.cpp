@@ -17,15 +17,11 @@ using namespace nibble::model;
 namespace fs = std::filesystem;
 namespace json = llvm::json;
 
-Status TensorWriter::add(TensorToWrite tensor) {
+Status TensorWriter::add(OwnedTensor tensor) {
   pendingBytes += tensor.bytes.size();
   totalBytes += tensor.bytes.size();
   pending.push_back(std::move(tensor));
   return pendingBytes < fileBytes ? Status() : flush();
-}
-
-Status TensorWriter::add(OwnedTensor tensor) {
-  return add(owned.emplace_back(std::move(tensor)).view());
 }
 
 Status TensorWriter::flush() {
@@ -33,11 +29,13 @@ Status TensorWriter::flush() {
   std::snprintf(number, sizeof(number), "%05zu", files.size() + 1);
   std::string file = std::string("model-") + number + ".safetensors";
   files.push_back(file);
-  for (const TensorToWrite &each : pending)
+  std::vector<TensorToWrite> views;
+  for (const OwnedTensor &each : pending) {
     places[each.name] = file;
-  Status status = writeSafetensors((fs::path(folder) / file).string(), pending);
+    views.push_back(each.view());
+  }
+  Status status = writeSafetensors((fs::path(folder) / file).string(), views);
   pending.clear();
-  owned.clear();
   pendingBytes = 0;
   return status;
 }

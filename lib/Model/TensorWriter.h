@@ -13,7 +13,6 @@
 
 #include "Model/GptqTensors.h"
 #include "llvm/Support/JSON.h"
-#include <list>
 
 namespace nibble::model {
 
@@ -21,13 +20,12 @@ namespace nibble::model {
 /// model.safetensors.index.json.
 class TensorWriter {
 public:
+  static constexpr uint64_t usualFileBytes = uint64_t(4) << 30;
+
   /// A file ends once it has `fileBytes` bytes.
   TensorWriter(std::string folder, uint64_t fileBytes)
       : folder(std::move(folder)), fileBytes(fileBytes) {}
 
-  /// Adds a tensor, whose bytes must live until finish().
-  Status add(TensorToWrite tensor);
-  /// The same, and keeps it as long as need be.
   Status add(OwnedTensor tensor);
   /// Writes what is left, and the index if there are several files.
   Status finish();
@@ -39,8 +37,7 @@ private:
   Status flush();
   std::string folder;
   uint64_t fileBytes, pendingBytes = 0, totalBytes = 0;
-  std::list<OwnedTensor> owned;
-  std::vector<TensorToWrite> pending;
+  std::vector<OwnedTensor> pending;
   std::vector<std::string> files;
   /// The file of each tensor.
   llvm::json::Object places;

@@ -10,20 +10,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
+#include "Model/CheckpointWriter.h"
 #include "Model/Gptq.h"
-#include "Model/GptqTensors.h"
 #include "Model/Pack.h"
 #include "Model/TensorFiles.h"
-#include "Support/Files.h"
 #include "Table.h"
-#include "nibble/DType.h"
-#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Regex.h"
 #include "llvm/Support/raw_ostream.h"
-#include <list>
-#include <set>
+#include <optional>
 
 using namespace nibble;
 using namespace nibble::tool;
@@ -41,11 +37,11 @@ static cl::opt<std::string> outFolder(cl::Positional, cl::Required,
                                       cl::cat(category), cl::desc("OUT_DIR"));
 static cl::opt<int> bits("bits", cl::sub(quantizeCommand), cl::cat(category),
                          cl::init(4), cl::value_desc("number"),
-                         cl::desc("2, 3, 4 or 8"));
+                         cl::desc("2, 3, 4 or 8 (default: 4)"));
 static cl::opt<int64_t> groupSize("group-size", cl::sub(quantizeCommand),
                                   cl::cat(category), cl::init(128),
                                   cl::value_desc("rows"),
-                                  cl::desc("-1 for one group"));
+                                  cl::desc("-1 for one group (default: 128)"));
 static cl::opt<bool> symmetric("sym", cl::sub(quantizeCommand),
                                cl::cat(category),
                                cl::desc("Zero points in the middle"));
@@ -53,7 +49,9 @@ static cl::opt<std::string> skip("skip", cl::sub(quantizeCommand),
                                  cl::cat(category),
                                  cl::init("embed|lm_head|norm"),
                                  cl::value_desc("regex"),
-                                 cl::desc("Tensors that stay as they are"));
+                                 cl::desc("Tensors that stay as they are; '' "
+                                          "for none (default: "
+                                          "embed|lm_head|norm)"));
 
 static cl::opt<std::string> calibration(
     "calibration", cl::sub(quantizeCommand), cl::cat(category),
@@ -64,7 +62,8 @@ static cl::opt<double> damping("damp", cl::sub(quantizeCommand),
                                cl::cat(category), cl::init(0.01),
                                cl::value_desc("share"),
                                cl::desc("GPTQ: share of the Hessian's mean "
-                                        "diagonal that is added to it"));
+                                        "diagonal that is added to it "
+                                        "(default: 0.01)"));
 static cl::opt<bool> actOrder("act-order", cl::sub(quantizeCommand),
                               cl::cat(category),
                               cl::desc("GPTQ: rows with large inputs first"));
@@ -73,20 +72,9 @@ static cl::opt<bool> staticGroups("static-groups", cl::sub(quantizeCommand),
                                   cl::desc("GPTQ: with --act-order, groups of "
                                            "rows in order"));
 
-namespace {
-/// The tensors to write, and what they belong to.
-struct Output {
-  std::list<std::vector<model::OwnedTensor>> layers;
-  std::list<std::vector<uint8_t>> copies;
-  std::vector<model::TensorToWrite> tensors;
-
-  void add(const std::string &prefix, const model::Layer &layer) {
-    layers.push_back(model::gptqTensors(prefix, layer, model::Format::Gptq));
-    for (const model::OwnedTensor &each : layers.back())
-      tensors.push_back(each.view());
-  }
-};
-} // namespace
+/// The tensors of a layer: those of a quantized one take the others' place.
+static constexpr StringLiteral layerParts[] = {"weight", "bias",   "qweight",
+                                               "qzeros", "scales", "g_idx"};
 
 /// Fills `layer` without knowing its inputs.
 static Status roundToNearest(model::Layer &layer, ArrayRef<float> weight,
@@ -134,98 +122,51 @@ static Status calibrated(model::Layer &layer, ArrayRef<float> weight,
                           result->gIdx, bias);
 }
 
-Status tool::runQuantize() {
-  if (Result<int64_t> sizes = model::checkSizes(bits, -1, 32, 32); !sizes.ok())
-    return sizes.status();
-  if (groupSize != -1 && groupSize < 1)
-    return Status(ErrorCode::InvalidArgument,
-                  "--group-size is " + std::to_string(groupSize) +
-                      "; it must be -1 or positive");
-  std::string error;
-  Regex skipped(skip);
-  if (!skipped.isValid(error))
-    return Status(ErrorCode::InvalidArgument,
-                  "--skip is '" + skip + "': " + error);
-  if (calibration.empty() && (actOrder || staticGroups))
-    return Status(ErrorCode::InvalidArgument,
-                  "--act-order and --static-groups need --calibration");
-  Result<NewFolder> folder = NewFolder::create(outFolder);
-  if (!folder.ok())
-    return folder.status();
-  Result<model::TensorFiles> inputs = model::TensorFiles();
-  if (!calibration.empty())
-    inputs = model::TensorFiles::open(calibration);
-  if (!inputs.ok())
-    return inputs.status();
-  Result<model::TensorFiles> files = model::TensorFiles::open(input);
-  if (!files.ok())
-    return files.status();
-
-  Output output;
-  Progress progress;
-  size_t done = 0;
-  StringSet<> biases; // that went into a layer
-  for (const auto &[name, tensor] : files->tensors()) {
-    progress.show(std::to_string(++done) + "/" +
-                  std::to_string(files->tensors().size()) + " " + name);
+/// The names of the linear layers of `files` that are not `skipped`.
+static StringSet<> layersOf(const model::TensorFiles &files,
+                            const std::optional<Regex> &skipped) {
+  StringSet<> layers;
+  for (const auto &[name, tensor] : files.tensors()) {
     StringRef prefix = name;
-    std::optional<DType> type = model::floatType(tensor->dtype);
-    if (!prefix.consume_back(".weight") || tensor->shape.size() != 2 || !type ||
-        (!skip.empty() && skipped.match(name)))
-      continue;
-    int64_t N = tensor->shape[0], K = tensor->shape[1];
-    Result<model::Layer> layer =
-        model::emptyLayer(bits, groupSize, K, N, false);
-    if (!layer.ok())
-      return layer.status().withContext("tensor '" + name + "'");
-    Result<std::vector<float>> weight = model::readFloats(*tensor);
-    Result<std::vector<float>> bias = std::vector<float>();
-    std::string biasName = (prefix + ".bias").str();
-    if (const model::FileTensor *found = files->find(biasName)) {
-      if (found->shape != std::vector<int64_t>{N})
-        return Status(ErrorCode::InvalidFile, "tensor '" + biasName +
-                                                  "' is not the bias of '" +
-                                                  name + "'");
-      bias = model::readFloats(*found);
-      if (!bias.ok())
-        return bias.status().withContext("tensor '" + biasName + "'");
-      biases.insert(biasName);
-    }
-    if (!weight.ok())
-      return weight.status().withContext("tensor '" + name + "'");
-    Status status = calibration.empty() ? roundToNearest(*layer, *weight, *bias)
-                                        : calibrated(*layer, *weight, *bias,
-                                                     *inputs, prefix.str());
-    if (!status.ok())
-      return status.withContext("tensor '" + name + "'");
-    output.add(prefix.str(), *layer);
+    if (prefix.consume_back(".weight") && tensor->shape.size() == 2 &&
+        model::floatType(tensor->dtype) && !(skipped && skipped->match(name)))
+      layers.insert(prefix);
   }
-  if (output.layers.empty())
-    return Status(ErrorCode::NotFound,
-                  "'" + input +
-                      "' has no linear layer to quantize: no F16, "
-                      "BF16 or F32 tensor *.weight with two extents "
-                      "that --skip leaves");
-  // What is not quantized goes along as it is.
-  std::set<std::string> written;
-  for (const model::TensorToWrite &each : output.tensors)
-    written.insert(each.name);
-  for (const auto &[name, tensor] : files->tensors()) {
-    std::string asLayer = StringRef(name).ends_with(".weight")
-                              ? name.substr(0, name.size() - 7) + ".qweight"
-                              : "";
-    if (!biases.contains(name) && !written.count(name) &&
-        !written.count(asLayer)) {
-      Result<std::vector<uint8_t>> bytes = tensor->bytes.read();
-      if (!bytes.ok())
-        return bytes.status();
-      output.copies.push_back(std::move(*bytes));
-      output.tensors.push_back(
-          {name, tensor->dtype, tensor->shape, output.copies.back()});
-    }
-  }
+  return layers;
+}
 
-  json::Object config{{"bits", bits.getValue()},
+/// Layer `name`, whose weight is `tensor`, quantized.
+static Result<model::Layer> quantized(const std::string &name,
+                                      const model::FileTensor &tensor,
+                                      const model::TensorFiles &files,
+                                      const model::TensorFiles &inputs) {
+  int64_t N = tensor.shape[0], K = tensor.shape[1];
+  Result<model::Layer> layer = model::emptyLayer(bits, groupSize, K, N, false);
+  if (!layer.ok())
+    return layer;
+  std::vector<float> bias;
+  std::string biasName = name + ".bias";
+  if (const model::FileTensor *found = files.find(biasName)) {
+    if (found->shape != std::vector<int64_t>{N})
+      return Status(ErrorCode::InvalidFile,
+                    "tensor '" + biasName + "' is not its bias");
+    Result<std::vector<float>> read = model::readFloats(*found);
+    if (!read.ok())
+      return read.status().withContext("tensor '" + biasName + "'");
+    bias = std::move(*read);
+  }
+  Result<std::vector<float>> weight = model::readFloats(tensor);
+  if (!weight.ok())
+    return weight.status();
+  Status status = calibration.empty()
+                      ? roundToNearest(*layer, *weight, bias)
+                      : calibrated(*layer, *weight, bias, inputs, name);
+  return status.ok() ? std::move(layer) : status;
+}
+
+/// The settings of the new checkpoint.
+static json::Object settings() {
+  json::Object object{{"bits", bits.getValue()},
                       {"group_size", groupSize.getValue()},
                       {"desc_act", actOrder.getValue()},
                       {"static_groups", staticGroups.getValue()},
@@ -234,19 +175,71 @@ Status tool::runQuantize() {
                       {"checkpoint_format", "gptq"},
                       {"pack_dtype", "int32"}};
   if (!calibration.empty())
-    config["damp_percent"] = damping.getValue();
-  Status status = model::writeSafetensors(folder->path() + "/model.safetensors",
-                                          output.tensors);
-  if (status.ok())
-    status =
-        writeFile(folder->path() + "/quantize_config.json",
-                  {formatv("{0:2}\n", json::Value(std::move(config))).str()});
-  if (status.ok())
-    status = folder->commit();
-  if (!status.ok())
+    object["damp_percent"] = damping.getValue();
+  return object;
+}
+
+Status tool::runQuantize() {
+  if (Result<int64_t> sizes = model::checkSizes(bits, -1, 32, 32); !sizes.ok())
+    return sizes.status();
+  if (groupSize != -1 && groupSize < 1)
+    return Status(ErrorCode::InvalidArgument,
+                  "--group-size is " + std::to_string(groupSize) +
+                      "; it must be -1 or positive");
+  std::optional<Regex> skipped;
+  if (!skip.empty()) // which is no regular expression
+    skipped.emplace(skip);
+  std::string error;
+  if (skipped && !skipped->isValid(error))
+    return Status(ErrorCode::InvalidArgument,
+                  "--skip is '" + skip + "': " + error);
+  if (calibration.empty() && (actOrder || staticGroups))
+    return Status(ErrorCode::InvalidArgument,
+                  "--act-order and --static-groups need --calibration");
+  Result<model::TensorFiles> inputs = model::TensorFiles();
+  if (!calibration.empty())
+    inputs = model::TensorFiles::open(calibration);
+  if (!inputs.ok())
+    return inputs.status();
+  Result<model::TensorFiles> files = model::TensorFiles::open(input);
+  if (!files.ok())
+    return files.status();
+  StringSet<> layers = layersOf(*files, skipped);
+  if (layers.empty())
+    return Status(ErrorCode::NotFound,
+                  "'" + input +
+                      "' has no linear layer to quantize: no F16, "
+                      "BF16 or F32 tensor *.weight with two extents "
+                      "that --skip leaves");
+  Result<model::CheckpointWriter> writer =
+      model::CheckpointWriter::create(outFolder, input);
+  if (!writer.ok())
+    return writer.status();
+
+  Progress progress;
+  size_t done = 0;
+  for (const auto &[name, tensor] : files->tensors()) {
+    progress.show(std::to_string(++done) + "/" +
+                  std::to_string(files->tensors().size()) + " " + name);
+    auto [prefix, part] = StringRef(name).rsplit('.');
+    Status status;
+    if (!layers.contains(prefix) || !is_contained(layerParts, part)) {
+      // What is not quantized goes along as it is.
+      status = writer->copy(name, *tensor);
+    } else if (part == "weight") {
+      Result<model::Layer> layer =
+          quantized(prefix.str(), *tensor, *files, *inputs);
+      if (!layer.ok())
+        return layer.status().withContext("tensor '" + name + "'");
+      status = writer->add(prefix.str(), *layer, model::Format::Gptq);
+    }
+    if (!status.ok())
+      return status;
+  }
+  if (Status status = writer->finish(settings()); !status.ok())
     return status;
-  outs() << output.layers.size() << " layers quantized, "
-         << output.tensors.size() << " tensors written to " << outFolder
-         << "\n";
+  outs() << layers.size() << " layers quantized, " << writer->tensorCount()
+         << " tensors written to " << outFolder << " in " << writer->fileCount()
+         << (writer->fileCount() == 1 ? " file" : " files") << "\n";
   return Status();
 }

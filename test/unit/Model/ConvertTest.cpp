@@ -179,7 +179,7 @@ TEST(Convert, ErrorsLeaveNothing) {
   refused(ErrorCode::InvalidFile, "tensor 'a.4.qzeros' has shape", options);
   source.tensors.byName["a.4.qzeros"] = zeros;
   source.save();
-  // config.json, which is not where the settings are, breaks in the end.
+  // config.json, which is not where the settings are.
   source.write("config.json", "{");
   refused(ErrorCode::InvalidFile, "config.json");
   fs::remove(source / "config.json");
@@ -202,8 +202,7 @@ TEST(Convert, ErrorsLeaveNothing) {
 
 TEST(TensorWriter, ErrorsNameTheFile) {
   TensorWriter writer("/nonexistent", 1);
-  uint8_t byte = 0;
-  expectRefused(writer.add(TensorToWrite{"t", "U8", {1}, llvm::ArrayRef(byte)}),
+  expectRefused(writer.add(OwnedTensor{"t", "U8", {1}, {0}}),
                 ErrorCode::IoError, "/nonexistent/model-00001.safetensors");
   expectRefused(writer.finish(), ErrorCode::IoError,
                 "cannot rename 'model-00001.safetensors'");

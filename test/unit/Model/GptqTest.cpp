@@ -211,6 +211,10 @@ TEST(Gptq, NamesWhatIsWrong) {
   refused([](auto &, auto &, auto &o) { o.damping = -1; }, "damping is -1");
   refused([](auto &, auto &, auto &o) { o.damping = NAN; }, "damping is nan");
   refused([](auto &, auto &, auto &o) { o.groupSize = 0; }, "groupsize is 0");
+  // What is finite in double alone.
+  refused([](auto &, auto &, auto &o) { o.damping = 1e308; },
+          "with a damping of 1.000000E+308, are too large or too small");
+  refused([](auto &, auto &, auto &o) { o.damping = 1e100; }, "too large");
   // Two inputs that are always the same, and no damping.
   refused(
       [](auto &, auto &i, auto &o) {
