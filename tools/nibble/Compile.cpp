@@ -17,6 +17,8 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
+#include <functional>
+#include <initializer_list>
 
 using namespace nibble;
 using namespace llvm;
@@ -139,8 +141,38 @@ static Result<std::string> emitSass(const CompileRequest &request) {
   return std::move(**text);
 }
 
+/// Refuses `options`, which would change nothing, by `why`.
+static Status
+refuse(std::initializer_list<std::reference_wrapper<const cl::Option>> options,
+       const Twine &why) {
+  for (const cl::Option &each : options)
+    if (each.getNumOccurrences())
+      return Status(ErrorCode::InvalidArgument,
+                    ("--" + each.ArgStr + " " + why).str());
+  return Status();
+}
+
+/// Refuses options that what is asked for has no use for.
+static Status checkOptions() {
+  if (modelFolder.getNumOccurrences())
+    return refuse(
+        {kernel, entry, config, schedule, stage, printAfter, timing},
+        "is for one kernel, and --model compiles those of all layers");
+  Status status =
+      refuse({layerName, formatName, types, tuning}, "needs --model");
+  if (status.ok() && stage != "sass")
+    status = refuse({ptxas}, "needs --model or --emit=sass");
+  if (status.ok() && !StringRef(kernel).ends_with(".mlir"))
+    status = refuse({entry}, "needs a file as --kernel");
+  if (status.ok() && printAfter.getNumOccurrences())
+    status = refuse({stage}, "and --print-after print different things");
+  return status;
+}
+
 Status tool::runCompile() {
-  if (!modelFolder.empty()) {
+  if (Status status = checkOptions(); !status.ok())
+    return status;
+  if (modelFolder.getNumOccurrences()) {
     if (output == "-")
       return Status(ErrorCode::InvalidArgument,
                     "--model needs -o, the file to write");
