@@ -14,6 +14,7 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
+#include <atomic>
 
 using namespace nibble;
 
@@ -32,8 +33,8 @@ static std::string fileOf(llvm::StringRef folder, std::string_view stage) {
   return joined(folder, llvm::StringRef(stage) + ending);
 }
 
-/// Says once which names in NIBBLE_DUMP are no stages.
-static void checkStages() {
+/// Says once what of NIBBLE_DUMP and NIBBLE_OVERRIDE is not understood.
+static void checkEnvironment() {
   [[maybe_unused]] static const bool once = [] {
     for (const std::string &name : environment().dumpStages) {
       bool known = name == "all";
@@ -46,6 +47,10 @@ static void checkStages() {
                 "', which is neither a stage (nibble compile --help lists "
                 "them) nor all; it is ignored");
     }
+    const std::string &overrides = environment().overrideFolder;
+    if (!overrides.empty() && !llvm::sys::fs::is_directory(overrides))
+      log(LogLevel::Warning, "NIBBLE_OVERRIDE is '" + overrides +
+                                 "', expected a folder; it is ignored");
     return true;
   }();
 }
@@ -54,7 +59,7 @@ Inspection::Inspection(const CompileRequest &request) {
   const Environment &asked = environment();
   if (asked.dumpStages.empty() && asked.overrideFolder.empty())
     return;
-  checkStages();
+  checkEnvironment();
   // The compiler's build is no part of the name: an edited stage stays good
   // while nibble is worked on.
   Result<std::string> digest = requestDigest(request, /*compiler=*/"");
@@ -85,7 +90,7 @@ void Inspection::dump(std::string_view stage, std::string_view text) const {
             : writeFile(path, {text});
   if (status.ok())
     log(LogLevel::Info, "stage " + llvm::StringRef(stage) + " is in " + path);
-  else
+  else if (static std::atomic<bool> said = false; !said.exchange(true))
     log(LogLevel::Warning, "NIBBLE_DUMP: " + status.message());
 }
 

@@ -31,7 +31,8 @@ public:
   }
   /// True if stage `stage` is to be dumped.
   bool dumps(std::string_view stage) const;
-  /// Writes `text`, which stage `stage` left. What cannot be written is said.
+  /// Writes `text`, which stage `stage` left. The first that cannot be
+  /// written is said.
   void dump(std::string_view stage, std::string_view text) const;
 
   /// A text that takes the place of what a stage left.

@@ -10,14 +10,12 @@
 #include "Jit/KernelFile.h"
 #include "Support/Digest.h"
 #include "Support/Environment.h"
-#include "Support/Files.h"
 #include "Support/ForkLock.h"
 #include "nibble/Compiler.h"
 #include "nibble/JitKernel.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/raw_ostream.h"
 #include <mutex>
-#include <unistd.h>
 
 using namespace nibble;
 using namespace llvm;
@@ -26,22 +24,13 @@ static constexpr StringRef magic = "nibble-kernels-1\n";
 /// More than the table of half a million entries takes.
 static constexpr uint64_t maxTableBytes = 1 << 26;
 
-/// Bytes [offset, offset + size) of `file`; fewer if it ends before.
-static Expected<std::string> readSlice(sys::fs::file_t file, uint64_t offset,
-                                       uint64_t size) {
+/// Bytes [offset, offset + size) of `file`.
+static Result<std::string> readSlice(const InputFile &file, uint64_t offset,
+                                     uint64_t size) {
   std::string bytes(size, '\0');
-  size_t done = 0;
-  while (done < size) {
-    Expected<size_t> got = sys::fs::readNativeFileSlice(
-        file, MutableArrayRef(bytes.data() + done, size - done), offset + done);
-    if (!got)
-      return got.takeError();
-    if (*got == 0)
-      break;
-    done += *got;
-  }
-  bytes.resize(done);
-  return bytes;
+  Status status = file.read(
+      offset, {reinterpret_cast<uint8_t *>(bytes.data()), bytes.size()});
+  return status.ok() ? Result<std::string>(std::move(bytes)) : status;
 }
 
 Result<std::unique_ptr<const KernelFile>>
@@ -49,30 +38,20 @@ KernelFile::open(const std::string &path) {
   auto refuse = [&](ErrorCode code, const std::string &why) {
     return Status(code, "the file of kernels '" + path + "' " + why);
   };
-  std::unique_ptr<KernelFile> result(new KernelFile);
-  result->name = path;
-  Expected<sys::fs::file_t> file = sys::fs::openNativeFileForRead(path);
-  if (!file) {
-    std::error_code error = errorToErrorCode(file.takeError());
-    return refuse(error == std::errc::no_such_file_or_directory
-                      ? ErrorCode::NotFound
-                      : ErrorCode::IoError,
-                  "cannot be opened: " + error.message());
-  }
-  result->file = *file;
-  sys::fs::file_status status;
-  if (std::error_code error = sys::fs::status(*file, status))
-    return refuse(ErrorCode::IoError, "cannot be read: " + error.message());
-  uint64_t fileSize = status.getSize();
+  Result<InputFile> file = InputFile::open(path);
+  if (!file.ok())
+    return file.status();
+  std::unique_ptr<KernelFile> result(new KernelFile(std::move(*file)));
+  uint64_t fileSize = result->file.size();
 
   // The table ends with the third line; it is read in ever larger pieces.
   std::string head;
   StringRef digest, table;
   for (uint64_t size = 1 << 16;; size *= 4) {
-    Expected<std::string> bytes = readSlice(*file, 0, std::min(size, fileSize));
-    if (!bytes)
-      return refuse(ErrorCode::IoError,
-                    "cannot be read: " + toString(bytes.takeError()));
+    Result<std::string> bytes =
+        readSlice(result->file, 0, std::min(size, fileSize));
+    if (!bytes.ok())
+      return bytes.status();
     head = std::move(*bytes);
     StringRef rest = head;
     if (!rest.consume_front(magic))
@@ -114,11 +93,6 @@ KernelFile::open(const std::string &path) {
   return std::unique_ptr<const KernelFile>(std::move(result));
 }
 
-KernelFile::~KernelFile() {
-  if (file != sys::fs::kInvalidFile)
-    ::close(file);
-}
-
 std::vector<std::string> KernelFile::keys() const {
   auto keys = make_first_range(places);
   return {keys.begin(), keys.end()};
@@ -128,14 +102,13 @@ std::optional<CacheEntry> KernelFile::find(const std::string &key) const {
   auto place = places.find(key);
   if (place == places.end())
     return std::nullopt;
-  Expected<std::string> bytes =
+  Result<std::string> bytes =
       readSlice(file, place->second.offset, place->second.size);
   Result<CacheEntry> entry =
-      bytes ? decodeEntry(key, *bytes)
-            : Status(ErrorCode::IoError, toString(bytes.takeError()));
+      bytes.ok() ? decodeEntry(key, *bytes) : bytes.status();
   if (entry.ok())
     return std::move(*entry);
-  log(LogLevel::Warning, "entry " + key + " of " + name +
+  log(LogLevel::Warning, "entry " + key + " of " + path() +
                              " is not used: " + entry.status().message());
   return std::nullopt;
 }

@@ -18,7 +18,7 @@
 #define NIBBLE_JIT_KERNELFILE_H
 
 #include "Jit/CacheEntry.h"
-#include "llvm/Support/FileSystem.h"
+#include "Support/Files.h"
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,11 +35,8 @@ public:
   /// be asked for.
   static Result<std::unique_ptr<const KernelFile>>
   open(const std::string &path);
-  ~KernelFile();
-  KernelFile(const KernelFile &) = delete;
-  KernelFile &operator=(const KernelFile &) = delete;
 
-  const std::string &path() const { return name; }
+  const std::string &path() const { return file.path(); }
 
   /// The keys of all entries, in order.
   std::vector<std::string> keys() const;
@@ -47,12 +44,11 @@ public:
   std::optional<CacheEntry> find(const std::string &key) const;
 
 private:
-  KernelFile() = default;
+  explicit KernelFile(InputFile file) : file(std::move(file)) {}
   struct Place {
     uint64_t offset, size;
   };
-  std::string name;
-  llvm::sys::fs::file_t file = llvm::sys::fs::kInvalidFile;
+  InputFile file;
   std::map<std::string, Place> places;
 };
 

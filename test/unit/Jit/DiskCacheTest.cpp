@@ -388,7 +388,13 @@ TEST(KernelFile, DamageIsAnErrorOrAMiss) {
   testing::internal::GetCapturedStderr();
 
   EXPECT_EQ(loadKernels(folder / "none").code(), ErrorCode::NotFound);
-  EXPECT_EQ(loadKernels(folder.path()).code(), ErrorCode::IoError);
+  EXPECT_EQ(loadKernels(folder.path()).code(), ErrorCode::InvalidFile);
+  // Nobody will ever write to it.
+  ASSERT_EQ(mkfifo((folder / "pipe").c_str(), 0600), 0);
+  Status pipe = loadKernels(folder / "pipe");
+  EXPECT_EQ(pipe.code(), ErrorCode::InvalidFile);
+  EXPECT_EQ(pipe.message(),
+            "'" + (folder / "pipe") + "' is not a regular file");
   overwrite(path, "hello");
   EXPECT_EQ(loadKernels(path).code(), ErrorCode::InvalidFile);
   std::string line = R"({"build":"another","entries":[]})";
