@@ -103,16 +103,8 @@ static Status copyScales(const TensorView &array, model::Layer &layer) {
 // Making
 //===----------------------------------------------------------------------===//
 
-Status QuantLinear::State::configure(const QuantLinearOptions &options) {
-  Result<KernelConfig> given = parseOverrides(options.config);
-  if (!given.ok())
-    return given.status();
-  overrides = std::move(*given);
-  schedule = options.schedule;
-  tuning = options.tuning;
-  pinned = options.pinned;
-  batchInvariant = options.batchInvariant;
-  const std::string &name = options.device;
+/// Takes the device called `name`.
+static Status chooseDevice(const std::string &name, RunSettings &settings) {
   if (name == "cpu")
     return Status();
   llvm::StringRef number = name;
@@ -133,12 +125,45 @@ Status QuantLinear::State::configure(const QuantLinearOptions &options) {
       TargetSpec::forCapability((*found)->properties().computeCapability);
   if (!spec.ok())
     return any ? Status() : spec.status();
-  device = *found;
-  properties = device->properties();
-  properties.computeCapability = spec->capability;
-  deviceName = "cuda:" + std::to_string(ordinal);
-  target = spec->name;
+  settings.device = *found;
+  settings.properties = settings.device->properties();
+  settings.properties.computeCapability = spec->capability;
+  settings.deviceName = "cuda:" + std::to_string(ordinal);
+  settings.target = spec->name;
   return Status();
+}
+
+/// Refuses a schedule and words, `config`, that the device has no kernels for.
+static Status checkChoices(const RunSettings &settings,
+                           const std::string &config) {
+  CompileRequest request;
+  request.config = config;
+  request.target = settings.target;
+  request.schedule = settings.schedule;
+  Status status = requestKey(request).status();
+  if (!status.ok())
+    return status;
+  bool mayBePacked = settings.schedule == "mma_packed" ||
+                     (settings.schedule == "auto" && settings.device);
+  if (settings.overrides.packed && !mayBePacked)
+    return invalid("the configuration '" + config +
+                   "' asks for the packed order, which schedule " +
+                   settings.schedule + " for target " + settings.target +
+                   " does not read");
+  return Status();
+}
+
+Status QuantLinear::State::configure(const QuantLinearOptions &options) {
+  Result<KernelConfig> given = parseOverrides(options.config);
+  if (!given.ok())
+    return given.status();
+  overrides = std::move(*given);
+  schedule = options.schedule;
+  tuning = options.tuning;
+  pinned = options.pinned;
+  batchInvariant = options.batchInvariant;
+  Status status = chooseDevice(options.device, *this);
+  return status.ok() ? checkChoices(*this, options.config) : status;
 }
 
 Status QuantLinear::State::upload() {

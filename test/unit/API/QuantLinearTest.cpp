@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../TestFolder.h"
+#include "Model/CheckpointWriter.h"
 #include "Refused.h"
 #include "TestLayer.h"
 #include "llvm/ADT/ArrayRef.h"
@@ -230,6 +232,45 @@ TEST(QuantLinear, CreateNamesWhatIsWrong) {
 
 /// Numbers that all three types hold give the same y in each, and what only
 /// fp32 holds is kept.
+/// Every way to make a layer refuses them, not the first call.
+TEST(QuantLinear, OptionsAreForTheTarget) {
+  Fixture f;
+  TestFolder folder;
+  std::string path = folder / "model";
+  auto writer = model::CheckpointWriter::create(path, "");
+  ASSERT_TRUE(writer.ok()) << writer.status().message();
+  ASSERT_TRUE(writer->add("a", f.model, model::Format::Gptq).ok());
+  ASSERT_TRUE(
+      writer->finish(llvm::json::Object{{"bits", 4}, {"group_size", 32}}).ok());
+  auto refused = [&](const char *schedule, const char *config,
+                     const char *message) {
+    QuantLinearOptions options;
+    options.device = "cpu";
+    options.schedule = schedule;
+    options.config = config;
+    EXPECT_REFUSED(
+        QuantLinear::create(arraysOf(f.model, true), options).status(),
+        InvalidArgument, message);
+    EXPECT_REFUSED(QuantLinear::empty(4, 32, 64, 32, false, options).status(),
+                   InvalidArgument, message);
+    EXPECT_REFUSED(QuantLinear::load(path, "a", options).status(),
+                   InvalidArgument, message);
+  };
+  refused("foo", "", "there is no schedule 'foo' for target host");
+  refused("mma", "", "there is no schedule 'mma' for target host");
+  refused("auto", "packed=1",
+          "the configuration 'packed=1' asks for the packed order, which "
+          "schedule auto for target host does not read");
+  refused("host", "BLOCK_M=8 packed=1", "asks for the packed order");
+  refused("auto", "packed=1 splits=2",
+          "splits needs sm_90a or later; the target is host");
+  QuantLinearOptions options;
+  options.device = "cpu";
+  options.schedule = "host";
+  options.config = "BLOCK_M=2";
+  EXPECT_TRUE(QuantLinear::load(path, "a", options).ok());
+}
+
 TEST(QuantLinear, ScalesAndBiasOfAnyType) {
   Fixture f;
   int64_t G = 2, N = 48, K = 64;

@@ -80,6 +80,25 @@ protected:
   StandIn *state = nullptr;
 };
 
+TEST_F(StandInDevices, OptionsAreForTheTarget) {
+  auto refused = [&](const char *device, const char *schedule,
+                     const char *config, const char *message) {
+    QuantLinearOptions options;
+    options.device = device;
+    options.schedule = schedule;
+    options.config = config;
+    EXPECT_REFUSED(QuantLinear::empty(4, 32, K, N, false, options).status(),
+                   InvalidArgument, message);
+  };
+  refused("cuda:0", "host", "",
+          "there is no schedule 'host' for target sm_90a");
+  refused("cuda:0", "simt", "packed=1",
+          "the configuration 'packed=1' asks for the packed order, which "
+          "schedule simt for target sm_90a does not read");
+  refused("cuda:1", "auto", "packed=1 prefetch=0",
+          "prefetch=0 needs sm_90a or later; the target is sm_8");
+}
+
 /// Whatever the device's capability is: of a later one than any target's, it
 /// runs code of an earlier.
 TEST_F(StandInDevices, LayersStayOnTheirs) {
