@@ -205,13 +205,16 @@ Result<NewFolder> NewFolder::create(const std::string &path) {
                   "'" + path +
                       "' exists and is no empty folder; nibble overwrites "
                       "nothing");
+  // createUniqueDirectory() takes a relative path for one in /tmp.
+  error = sys::fs::make_absolute(own);
+  NewFolder result(own.str().str());
   StringRef parent = sys::path::parent_path(own);
-  if (!parent.empty())
+  for (StringRef each = parent; !each.empty() && !sys::fs::exists(each);
+       each = sys::path::parent_path(each))
+    result.parents.push_back(each.str());
+  if (!error)
     error = sys::fs::create_directories(parent);
   SmallString<128> temporary;
-  // createUniqueDirectory() takes a relative path for one in /tmp.
-  if (!error)
-    error = sys::fs::make_absolute(own);
   if (!error)
     error = sys::fs::createUniqueDirectory(own + ".tmp", temporary);
   if (error)
@@ -219,17 +222,21 @@ Result<NewFolder> NewFolder::create(const std::string &path) {
                   "cannot make '" + path + "': " + error.message());
   // Made for its owner alone; what appears is like any other folder.
   sys::fs::setPermissions(temporary, sys::fs::perms(0755));
-  return NewFolder(temporary.str().str(), own.str().str());
+  result.temporary = temporary.str();
+  return result;
 }
 
 NewFolder::NewFolder(NewFolder &&other) noexcept
-    : temporary(std::move(other.temporary)), final(std::move(other.final)) {
-  other.temporary.clear();
+    : temporary(std::exchange(other.temporary, {})),
+      final(std::move(other.final)), parents(std::exchange(other.parents, {})) {
 }
 
 NewFolder::~NewFolder() {
   if (!temporary.empty())
     sys::fs::remove_directories(temporary);
+  // Those that others use by now are not empty, and stay.
+  for (const std::string &each : parents)
+    sys::fs::remove(each);
 }
 
 Status NewFolder::commit() {
@@ -237,6 +244,7 @@ Status NewFolder::commit() {
     return Status(ErrorCode::IoError,
                   "cannot make '" + final + "': " + error.message());
   temporary.clear();
+  parents.clear();
   return Status();
 }
 

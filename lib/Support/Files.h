@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace nibble {
 
@@ -75,7 +76,8 @@ public:
   static Result<NewFolder> create(const std::string &path);
   NewFolder(NewFolder &&other) noexcept;
   NewFolder &operator=(NewFolder &&) = delete;
-  /// Removes the temporary folder, unless commit() was called.
+  /// Removes the temporary folder, and those that were made above it, unless
+  /// commit() succeeded.
   ~NewFolder();
 
   /// Where to write until commit().
@@ -84,9 +86,10 @@ public:
   Status commit();
 
 private:
-  NewFolder(std::string temporary, std::string final)
-      : temporary(std::move(temporary)), final(std::move(final)) {}
+  explicit NewFolder(std::string final) : final(std::move(final)) {}
   std::string temporary, final;
+  /// The folders above that were made for it, the innermost first.
+  std::vector<std::string> parents;
 };
 
 } // namespace nibble

@@ -164,7 +164,7 @@ TEST(Convert, NumbersDoNotDependOnTheHostsLocale) {
 TEST(Convert, ErrorsLeaveNothing) {
   Source source;
   TestFolder parent;
-  std::string out = parent / "out";
+  std::string out = parent / "far/deep/out";
   auto refused = [&](ErrorCode code, const std::string &text,
                      const ConvertOptions &options = {}) {
     expectRefused(source.convert(out, options).status(), code, text);
@@ -196,7 +196,7 @@ TEST(Convert, ErrorsLeaveNothing) {
   source.tensors.byName.clear();
   source.tensors.set("norm.weight", "F32", {2}, std::vector<float>{1, 2});
   source.save();
-  fs::remove_all(out);
+  fs::remove_all(parent / "far");
   refused(ErrorCode::NotFound, "has no quantized layer");
 }
 
