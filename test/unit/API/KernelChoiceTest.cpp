@@ -138,14 +138,14 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
   // Two rows are gathered.
   for (int64_t few : {1, 2}) {
     CompileRequest gathers =
-        gpuRequest(layer, kindOf(few), "sm_90a", h100(), noOverrides());
+        gpuRequest(layer, kindOf(few), "sm_90a", h100(), noOverrides(), "auto");
     EXPECT_TRUE(compile(gathers).ok());
     EXPECT_EQ(KernelConfig::parse(gathers.config)->params["ACT_ORDER"], 1);
   }
   // Sorted rows are aligned, however the caller's lie.
   CompileRequest request =
       gpuRequest(layer, {DType::F16, bucketOf(3, false), /*aligned=*/false},
-                 "sm_90a", h100(), noOverrides());
+                 "sm_90a", h100(), noOverrides(), "auto");
   KernelConfig config = *KernelConfig::parse(request.config);
   EXPECT_EQ(config.alignments, (std::map<std::string, int64_t>{{"x", 16}}));
   config = configFor(DType::F16, 90, "sm_90a", "packed=1 overlap=0");
@@ -169,7 +169,7 @@ TEST(KernelChoice, WordsTakeThePlaceOfChoices) {
                                 std::pair("packed=1 overlap=0", 0)})
     for (int64_t rows : {1, 64}) {
       request = gpuRequest(layer, kindOf(rows), "sm_90a", h100(),
-                           *parseOverrides(words));
+                           *parseOverrides(words), "auto");
       EXPECT_EQ(KernelConfig::parse(request.config)->overlap, overlap) << words;
     }
   EXPECT_NE(request.config.find("packed=128"), std::string::npos);
