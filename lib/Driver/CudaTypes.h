@@ -77,6 +77,7 @@ enum CuFunctionAttribute : int {
   CuFunctionLocalSizeBytes = 3,
   CuFunctionNumRegs = 4,
   CuFunctionMaxDynamicSharedSizeBytes = 8,
+  CuFunctionPreferredSharedMemoryCarveout = 9,
 };
 
 /// What is asked of an address.

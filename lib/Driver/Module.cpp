@@ -95,6 +95,13 @@ Module::load(const Device &device, const std::string &cubin,
                     (result->function, CuFunctionMaxDynamicSharedSizeBytes,
                      static_cast<int>(sharedBytes)),
                     "dynamic shared bytes=" + std::to_string(sharedBytes));
+  // A multiprocessor that must divide its memory anew, between shared memory
+  // and level 1 cache, waits until it is idle.
+  if (overlap)
+    NIBBLE_CUDA_TRY(
+        device.driver(), cuFuncSetAttribute,
+        (result->function, CuFunctionPreferredSharedMemoryCarveout, 100),
+        "preferred shared memory carveout=100");
   NIBBLE_CUDA_TRY(device.driver(), cuFuncGetAttribute,
                   (&result->registerCount, CuFunctionNumRegs, result->function),
                   "NumRegs");

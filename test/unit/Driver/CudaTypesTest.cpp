@@ -70,6 +70,8 @@ const struct {
     PAIR(CuFunctionNumRegs, CU_FUNC_ATTRIBUTE_NUM_REGS),
     PAIR(CuFunctionMaxDynamicSharedSizeBytes,
          CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES),
+    PAIR(CuFunctionPreferredSharedMemoryCarveout,
+         CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT),
     PAIR(CuPointerMemoryType, CU_POINTER_ATTRIBUTE_MEMORY_TYPE),
     PAIR(CuPointerIsManaged, CU_POINTER_ATTRIBUTE_IS_MANAGED),
     PAIR(CuPointerDeviceOrdinal, CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL),

@@ -109,7 +109,15 @@ TEST_F(DeviceModules, LaunchAsAsked) {
 
 TEST_F(DeviceModules, ThatOverlapTakeTheirPartOfAMultiprocessor) {
   const CuLaunchConfig &launch = state->launch;
+  load(5000);
+  EXPECT_EQ(state->sharedPreferred, 0);
   ASSERT_TRUE(load(0, true)->launch(3, 64, nullptr, nullptr).ok());
+  EXPECT_EQ(state->sharedPreferred, 100);
+  fail(Entry_cuFuncSetAttribute);
+  EXPECT_REFUSED(Module::load(device(), "cubin ", "matmul", 0, true).status(),
+                 DeviceError,
+                 "cuFuncSetAttribute(preferred shared memory carveout=100)");
+  fail(EntryCount);
   EXPECT_EQ(launch.gridDimX, 3u);
   EXPECT_EQ(launch.stream, nullptr);
   EXPECT_EQ(launch.sharedMemBytes, 0u);
@@ -128,6 +136,7 @@ TEST_F(DeviceModules, ThatOverlapTakeTheirPartOfAMultiprocessor) {
     EXPECT_EQ(launch.sharedMemBytes, bytes) << blocks;
   }
   EXPECT_EQ(state->sharedLimit, 232448);
+  EXPECT_EQ(state->sharedPreferred, 100);
 }
 
 TEST_F(DeviceModules, LaunchNeitherTooManyNorNone) {

@@ -297,9 +297,11 @@ CuResult cuFuncGetAttribute(int *value, CuFunctionAttribute attribute,
   return holds(Modules, function) ? CuSuccess : misuse("cuFuncGetAttribute");
 }
 
-CuResult cuFuncSetAttribute(CuFunction function, CuFunctionAttribute,
+CuResult cuFuncSetAttribute(CuFunction function, CuFunctionAttribute attribute,
                             int value) {
-  state.sharedLimit = value;
+  (attribute == CuFunctionMaxDynamicSharedSizeBytes ? state.sharedLimit
+                                                    : state.sharedPreferred) =
+      value;
   return holds(Modules, function) ? CuSuccess : misuse("cuFuncSetAttribute");
 }
 

@@ -64,8 +64,9 @@ struct StandIn {
   /// The last launch.
   driver::CuLaunchConfig launch = {};
   driver::CuLaunchAttribute attribute = {};
-  /// The last limit of dynamic shared memory.
-  int sharedLimit = 0;
+  /// The last limit of dynamic shared memory, and share of it that a kernel
+  /// prefers, in percent.
+  int sharedLimit = 0, sharedPreferred = 0;
 
   /// Anything held, contexts included.
   bool holdsAnything() const {
