@@ -1,5 +1,7 @@
 """Compiles kernels for every target and assembles them with ptxas.
 
+test/ptx/run_kernels.py executes the same ones.
+
 Usage: assemble.py FOLDER
 """
 import itertools
@@ -61,6 +63,32 @@ def pack_configurations():
         yield f"BITS={bits} BLOCK_K={rows} BLOCK_N=16 warps=1 N%16 NP%16 K%{rows}"
 
 
+def kernels():
+    """Kernels, targets and configurations."""
+    matmul, pack, sort = "matmul_248", "pack_weights", "sort_columns"
+    return (
+        [(matmul, "sm_80", config) for config in configurations()]
+        + [(matmul, target, config) for target in ("sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a")
+           for config in ("BITS=4 N%64 K%64", "BITS=8 ACT_ORDER=1 X=bf16 T=bf16 Y=bf16",
+                          "BITS=4 BLOCK_M=1",
+                          "BITS=4 packed=128 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")]
+        + [(matmul, target, "BITS=4 packed=128 splits=4 BLOCK_M=32 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
+           for target in ("sm_90a", "sm_100a", "sm_120a")]
+        + [(matmul, target, "BITS=4 packed=128 overlap=1 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
+           for target in ("sm_90a", "sm_100a", "sm_120a")]
+        + [(matmul, "sm_90a", config)
+           for config in (*pipelines(MMA_PIPELINE), *pipelines(WGMMA_PIPELINE), *wide_pipelines())]
+        + [(matmul, target, config) for target in ("sm_100a", "sm_120a")
+           for config in (f"BITS=4 packed=128 {MMA_PIPELINE} x@16 y@4 N%64 K%256",
+                          f"BITS=3 ACT_ORDER=1 packed=32 X=bf16 T=bf16 Y=bf16 S=f16 {MMA_PIPELINE}",
+                          f"BITS=8 packed=128 splits=2 overlap=1 {MMA_PIPELINE} x@16 y@4 K%8")]
+        + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()]
+        + [(sort, target, f"BLOCK_M=1 BLOCK_K=256 warps=8 overlap=1 X={X} T={T}")
+           for target in ("sm_90a", "sm_100a", "sm_120a")
+           for X, T in (("f16", "f16"), ("bf16", "bf16"), ("f32", "f16"))]
+        + [("make_dense", "sm_80", f"BLOCK_M=1 BLOCK_K=1024 X={X}") for X in ("f16", "bf16", "f32")])
+
+
 def assemble(job):
     folder, number, kernel, target, config = job
     ptx = os.path.join(folder, f"{number}.ptx")
@@ -80,28 +108,7 @@ def assemble(job):
 def main():
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
-    matmul, pack, sort = "matmul_248", "pack_weights", "sort_columns"
-    kernels = (
-        [(matmul, "sm_80", config) for config in configurations()]
-        + [(matmul, target, config) for target in ("sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a")
-           for config in ("BITS=4 N%64 K%64", "BITS=8 ACT_ORDER=1 X=bf16 T=bf16 Y=bf16",
-                          "BITS=4 BLOCK_M=1",
-                          "BITS=4 packed=128 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")]
-        + [(matmul, target, "BITS=4 packed=128 splits=4 BLOCK_M=32 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
-           for target in ("sm_90a", "sm_100a", "sm_120a")]
-        + [(matmul, target, "BITS=4 packed=128 overlap=1 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
-           for target in ("sm_90a", "sm_100a", "sm_120a")]
-        + [(matmul, "sm_90a", config)
-           for config in (*pipelines(MMA_PIPELINE), *pipelines(WGMMA_PIPELINE), *wide_pipelines())]
-        + [(matmul, target, config) for target in ("sm_100a", "sm_120a")
-           for config in (f"BITS=4 packed=128 {MMA_PIPELINE} x@16 y@4 N%64 K%256",
-                          f"BITS=3 ACT_ORDER=1 packed=32 X=bf16 T=bf16 Y=bf16 S=f16 {MMA_PIPELINE}",
-                          f"BITS=8 packed=128 splits=2 overlap=1 {MMA_PIPELINE} x@16 y@4 K%8")]
-        + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()]
-        + [(sort, target, f"BLOCK_M=1 BLOCK_K=256 warps=8 overlap=1 X={X} T={T}")
-           for target in ("sm_90a", "sm_100a", "sm_120a")
-           for X, T in (("f16", "f16"), ("bf16", "bf16"), ("f32", "f16"))])
-    jobs = [(folder, number, *kernel) for number, kernel in enumerate(kernels)]
+    jobs = [(folder, number, *kernel) for number, kernel in enumerate(kernels())]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(assemble, jobs))
     print(f"{sum(results)} kernels assembled, {len(results) - sum(results)} refused")
