@@ -17,7 +17,10 @@ from .copies import advance_bulk_copies, advance_thread_copies
 from .memory import GlobalMemory, SharedMemory
 from .instructions import build_all
 from .parse import Kernel, PtxError, Register
+from .races import WORD
 from .values import ALL, LANES
+
+MOST_TURNS = 20_000  # of a cluster; the kernels' take up to some thousand
 
 
 class Group:
@@ -184,6 +187,7 @@ class Warp:
     def end(self) -> None:
         if self.products:
             raise PtxError("it ends, and products of wgmma are in flight")
+        self.block.end_if_done()
         self.cluster.end_barrier()
 
 
@@ -210,6 +214,16 @@ class Block:
             each.acquire(clocks)
             each.waits = None
         del self.named[number]
+
+
+    def end_if_done(self) -> None:
+        """With a block ends its shared memory, which others must have read."""
+        if any(warp.groups for warp in self.warps):
+            return
+        shared, last = self.cluster.shared, self.warps[-1]
+        words = np.arange(self.rank * shared.pitch, (self.rank + 1) * shared.pitch, WORD) // WORD
+        clock = np.max([warp.clock for warp in self.warps], axis=0)
+        shared.races.note_write(words[~shared.races.opaque[words]], clock, last.number, clock[last.number])
 
 
 class Cluster:
@@ -247,6 +261,8 @@ class Cluster:
             if turns % 64 == 0:
                 speeds = random.random(len(self.warps)) ** 3
             turns += 1
+            if turns > MOST_TURNS:
+                raise PtxError(f"{live[0]} runs for ever, at line {live[0].code[live[0].groups[0].pc].line}")
             if ready:
                 chances = random.random(len(ready)) * speeds[[warp.number for warp in ready]]
                 ready[np.argmax(chances)].turn(int(4 ** random.integers(1, 5)))
@@ -277,12 +293,12 @@ class Machine:
     """One launch of a kernel."""
 
     def __init__(self, kernel: Kernel, memory: GlobalMemory, arguments: list[int],
-                 shared_bytes: int, random: np.random.Generator):
+                 shared_bytes: int, random: np.random.Generator, overlaps: bool = False):
+        """`overlaps`: the kernel before on the stream may still run."""
         build_all(kernel)
         self.kernel, self.memory, self.random = kernel, memory, random
-        self.shared_bytes = shared_bytes
+        self.shared_bytes, self.overlaps = shared_bytes, overlaps
         self.arguments = dict(zip(kernel.parameters, arguments, strict=True))
-        self.overlaps = any(each.opcode == "griddepcontrol.wait" for each in kernel.instructions)
         self.version = 0  # counts phases of mbarriers
 
     def run(self, blocks: int) -> None:

@@ -46,7 +46,7 @@ class Races:
         if agent >= 3 * self.warps:
             return f"a bulk copy of mbarrier {agent - 3 * self.warps}"
         kind, warp = divmod(agent, self.warps)
-        return ("warp {}", "cp.async of warp {}", "wgmma of warp {}")[kind].format(warp)
+        return ("warp {}", "cp.async of warp {}", "wgmma of warp {}")[kind].format(warp) + " of the cluster"
 
     def check_read(self, words: np.ndarray, clock: np.ndarray) -> None:
         """Refuses words whose last write is not known in `clock` to be done."""
