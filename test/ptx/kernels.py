@@ -1,4 +1,5 @@
 """nibble's kernels on random inputs: compiled, executed, compared with numpy."""
+import functools
 import re
 import subprocess
 from typing import Callable
@@ -37,19 +38,25 @@ class Config:
         return int(self._find(rf"{matrix}@(\d+)") or element)
 
 
+@functools.cache
+def compile_kernel(kernel: str, target: str, config: str) -> tuple[str, int]:
+    """PTX, and the bytes of shared memory that it is launched with."""
+    def emitted(stage: str) -> str:
+        command = ["nibble", "compile", f"--kernel={kernel}", f"--target={target}",
+                   f"--config={config}", f"--emit={stage}"]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    shared = re.search(r"nibble\.shared_bytes = (\d+)", emitted("schedule"))
+    return emitted("ptx"), int(shared.group(1)) if shared else 0
+
+
 class Launch:
     """A kernel and the memory that it runs on."""
 
     def __init__(self, kernel: str, target: str, config: str, random: np.random.Generator,
                  change: Callable[[str], str] = lambda ptx: ptx):
         """`change` makes of the kernel's PTX what is run."""
-        def emitted(stage: str) -> str:
-            command = ["nibble", "compile", f"--kernel={kernel}", f"--target={target}",
-                       f"--config={config}", f"--emit={stage}"]
-            return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        self.kernel, self.random, self.memory = parse(change(emitted("ptx"))), random, GlobalMemory()
-        shared = re.search(r"nibble\.shared_bytes = (\d+)", emitted("schedule"))
-        self.shared_bytes = int(shared.group(1)) if shared else 0
+        ptx, self.shared_bytes = compile_kernel(kernel, target, config)
+        self.kernel, self.random, self.memory = parse(change(ptx)), random, GlobalMemory()
         self.config, self.put = Config(config), self.memory.add
 
     def run(self, arguments: list, blocks: int) -> None:

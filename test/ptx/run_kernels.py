@@ -4,8 +4,8 @@ assembles, on random layers of shapes that fit their configurations.
 Usage: run_kernels.py PART [ROUNDS]
 
 PART is mma (with simt), packed, pipeline, wgmma or other (kernels than the
-product). NIBBLE_TEST_SEED repeats the inputs, and the order in which all
-happens.
+product); a round is two launches of each kernel. NIBBLE_TEST_SEED repeats the
+inputs, and the order in which all happens.
 """
 import os
 import sys
@@ -32,34 +32,41 @@ def multiple(random: np.random.Generator, unit: int, most: int) -> int:
     return unit * int(random.integers(1, max(most // unit, 1) + 1))
 
 
-def shape(config: Config, random: np.random.Generator) -> tuple[int, int, int]:
-    """M, N and K: a few blocks each, ragged where the configuration allows it,
-    and in one of four cases less than a block of K."""
-    unit = {2: 16, 3: 32, 4: 8, 8: 4}[config["BITS"]]  # codes of whole words
-    M = int(random.integers(1, config["BLOCK_M"] * 5 // 4 + 2))
+UNIT = {2: 16, 3: 32, 4: 8, 8: 4}  # codes of whole words, by bits
+
+
+def shape(config: Config, deep: bool, random: np.random.Generator) -> tuple[int, int, int]:
+    """M, N and K, ragged where the configuration allows it. Deep: all that is in
+    flight at a time goes round more than once. Else about a block of K, and at
+    times more blocks of M than are numbered together (GROUP_M)."""
+    unit, block = UNIT[config["BITS"]], config["BLOCK_M"]
+    many = not deep and random.random() < 16 / block
+    M = int(random.integers(1, block * 5 // 4 + 2)) + (8 * block if many else 0)
     N = multiple(random, config.divisor("N") or unit, config["BLOCK_N"] * 5 // 4)
-    # A pipeline's stage has 128 rows; its ring goes round more than twice.
-    block = 128 * config["stages"] if part_of("matmul_248", config.text) in ("pipeline", "wgmma") \
-        else config["BLOCK_K"]
-    K = multiple(random, np.lcm(unit, config.divisor("K") or unit), block * (random.choice((0.5, 2, 2.5, 3))))
+    # A pipeline's stage has 128 rows.
+    step = 128 if "prefetch=0" in config.text else config["BLOCK_K"]
+    flight = max(config["stages"], 2) * step
+    unit = int(np.lcm(unit, config.divisor("K") or 1))
+    K = 2 * flight // unit * unit + multiple(random, unit, flight) if deep \
+        else multiple(random, unit, config["BLOCK_K"] * 5 // 4)
     if config["packed"] and config["ACT_ORDER"] and K > config["packed"]:
         # The packed order has groups of one size.
-        whole = np.lcm(config["packed"], config.divisor("K") or unit)
+        whole = int(np.lcm(config["packed"], unit))
         K = max(K // whole, 1) * whole
-    return M, N, int(K)
+    return M, N, K
 
 
-def check(kernel: str, target: str, config: str, random: np.random.Generator) -> tuple:
-    """The shape that is run, and what is wrong."""
+def check(kernel: str, target: str, config: str, deep: bool, random: np.random.Generator) -> tuple:
+    """The sizes that a kernel is run with, and what is wrong."""
     launch = Launch(kernel, target, config, random)
+    bits, sizes = launch.config["BITS"], ()
     try:
         if kernel == "matmul_248":
-            sizes = shape(launch.config, random)
+            sizes = shape(launch.config, deep, random)
             return sizes, run_product(launch, *sizes)
         if kernel == "pack_weights":
-            unit = {2: 16, 3: 32, 4: 8, 8: 4}[launch.config["BITS"]]
-            sizes = (multiple(random, launch.config.divisor("N") or unit, 100),
-                     multiple(random, launch.config.divisor("K") or unit, 3 * UNIT_ROWS[launch.config["BITS"]]))
+            sizes = (multiple(random, launch.config.divisor("N") or UNIT[bits], 100),
+                     multiple(random, launch.config.divisor("K") or UNIT[bits], 3 * UNIT_ROWS[bits]))
             return sizes, run_pack(launch, *sizes)
         sizes = (int(random.integers(1, 4)), int(random.integers(1, 1500)))
         return sizes, run_columns(launch, kernel, *sizes)
@@ -74,13 +81,13 @@ def main() -> None:
     for number, each in enumerate(kernels()):
         if part_of(each[0], each[2]) != part:
             continue
-        for turn in range(rounds):
-            sizes, what = check(*each, np.random.default_rng([seed, number, turn]))
+        for turn in range(2 * rounds):
+            sizes, what = check(*each, turn % 2 == 0, np.random.default_rng([seed, number, turn]))
             ran += 1
             if what:
                 wrong += 1
-                print(*each, f"on {sizes}, round {turn}: {what}\nNIBBLE_TEST_SEED={seed}")
-    print(f"{ran} kernels executed, {wrong} wrong")
+                print(*each, f"on {sizes}: {what}\nNIBBLE_TEST_SEED={seed}", flush=True)
+    print(f"{ran} launches, {wrong} wrong")
 
 
 if __name__ == "__main__":
