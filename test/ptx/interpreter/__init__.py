@@ -4,7 +4,8 @@ It runs the threads of a kernel as PTX's text says, and reports what hardware
 may let pass or show as a wrong number once in a thousand runs. A newcomer reads
 
     parse.py         the text to instructions
-    machine.py       clusters, blocks, warps and lanes; who runs when
+    warp.py          registers and lanes; one instruction after another
+    machine.py       clusters and blocks; which warp runs when
     memory.py        global and shared memory, and who may touch what
     races.py         accesses to shared memory that nothing puts in order
     copies.py        asynchronous copies and mbarriers

@@ -3,12 +3,11 @@ from itertools import product
 
 import numpy as np
 
-from . import arithmetic, matrix  # noqa: F401, they add their opcodes
 from .copies import Arrivals, BulkCopy, Mbarrier, ThreadCopies
-from .operands import address, build_all, elements, opcode, source, spread, target, whole  # noqa: F401
+from .operands import address, elements, opcode, source, spread, target, whole
 from .parse import PtxError
 from .races import MOST_BARRIERS
-from .values import ALL, LANES, TYPES
+from .values import ALL, LANE, LANES, TYPES
 
 # Loads and stores.
 
@@ -119,9 +118,10 @@ def _elect(operands):
     def execute(warp, lanes):
         if lanes is not ALL:
             raise PtxError("lanes are missing that are named in the mask")
+        lane = int(warp.machine.random.integers(LANES))  # any may be
         if leader:
-            warp.write(leader, np.zeros(LANES, np.uint32), lanes)
-        warp.write(elected, np.arange(LANES) == 0, lanes)
+            warp.write(leader, np.full(LANES, lane, np.uint32), lanes)
+        warp.write(elected, LANE == lane, lanes)
     return execute
 
 
