@@ -6,7 +6,6 @@ there before. One that is never waited for is still in flight at the end.
 """
 import numpy as np
 
-from .memory import SharedMemory
 from .parse import PtxError
 from .values import LANES
 
@@ -21,8 +20,8 @@ class Mbarrier:
         self.maker, self.made_in = warp.number, warp.clock[warp.number]
         self.pending, self.bytes, self.phase = count, 0, 0
         # What those who arrived have done: of this phase, and of complete ones.
-        self.agent = warp.cluster.shared.races.bulk(number)
-        self.arrived, self.complete = warp.clock.copy(), warp.clock.copy()
+        races = warp.cluster.shared.races
+        self.agent, self.arrived, self.complete = races.bulk(number), races.new_clock(), races.new_clock()
 
     def arrive(self, times: int, clock: np.ndarray) -> None:
         self.pending -= times
@@ -93,7 +92,7 @@ class BulkCopy:
         if size <= 0 or size % PIECE:
             raise PtxError(f"a bulk copy of {size} bytes")
         one = np.arange(LANES) == 0
-        shared: SharedMemory = warp.cluster.shared
+        shared = warp.cluster.shared
         self.memory, self.shared, self.barrier, self.left = warp.machine.memory, shared, barrier, size
         at = shared.places(warp, np.array([to]), size, PIECE, one)
         self.to = int(at[0])

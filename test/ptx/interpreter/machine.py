@@ -45,7 +45,7 @@ class Block:
 
     def end_if_done(self) -> None:
         """With a block ends its shared memory, which others must have read."""
-        if any(warp.groups for warp in self.warps):
+        if len(self.cluster.blocks) == 1 or any(warp.groups for warp in self.warps):
             return
         shared, last = self.cluster.shared, self.warps[-1]
         words = np.arange(self.rank * shared.pitch, (self.rank + 1) * shared.pitch, WORD) // WORD
