@@ -270,6 +270,7 @@ class Lanes(unittest.TestCase):
         self.refused("lane 30: .* byte 128 of 'words', which has 128", "ld.global.b32 %r2, [%rd1+8];")
         self.refused("lane 0: .* is not aligned to 4", "ld.global.b32 %r2, [%rd1+2];")
         self.refused("is not for the kernel to write", "st.global.b32 [%rd1], %r1;")
+        self.refused("lane 1: .* is written twice", "sub.s64 %rd6, %rd2, %rd3;\nst.global.b32 [%rd6], %r1;")
         self.refused("outside of the 64 bytes", "st.shared.b32 [%rd5], %r1;", shared=64)
         with unittest.mock.patch("interpreter.machine.MOST_TURNS", 10):
             self.refused("runs for ever", "$LOOP:\nbra $LOOP;")

@@ -1,7 +1,8 @@
 """Global and shared memory, and who may touch what.
 
 Global memory is buffers with gaps between them; an access outside of a buffer,
-not aligned to its size, or a write to what the kernel only reads is an error.
+not aligned to its size, a write to what the kernel only reads, or a second one
+to the same place is an error.
 The shared memory of a cluster's blocks begins as bytes 0xff, which are NaN as
 numbers.
 """
@@ -31,6 +32,7 @@ class GlobalMemory:
 
     def __init__(self):
         self.names, self.data = [], np.zeros(0, np.uint8)
+        self.written = np.zeros(0, bool)  # bytes that the kernel wrote
         self.starts, self.ends = np.zeros(0, np.int64), np.zeros(0, np.int64)
         self.writable, self.dependent = np.zeros(0, bool), np.zeros(0, bool)
 
@@ -44,7 +46,7 @@ class GlobalMemory:
         grown = np.full(start + len(raw) + self.GAP, 0xFF, np.uint8)
         grown[:len(self.data)] = self.data
         grown[start:start + len(raw)] = raw
-        self.data = grown
+        self.data, self.written = grown, np.zeros(len(grown), bool)
         self.names.append(name)
         self.starts = np.append(self.starts, start)
         self.ends = np.append(self.ends, start + len(raw))
@@ -83,6 +85,12 @@ class GlobalMemory:
     def store(self, warp, addresses: np.ndarray, raw: np.ndarray, lanes: np.ndarray) -> None:
         size = raw.shape[1]
         at = self.places(warp, addresses, size, size, lanes, writes=True)
+        # Results: whoever writes one twice has not divided the work.
+        _, first = np.unique(at, return_index=True)
+        again = np.ones(len(at), bool)
+        again[first] = False
+        _refuse(again | self.written[_bytes(at, size)].any(axis=1), addresses, lanes, "is written twice")
+        self.written[_bytes(at, size)] = True
         self.data[_bytes(at, size)] = raw
 
 
@@ -116,9 +124,9 @@ class SharedMemory:
         """The words that races count, of `size` bytes from each place on."""
         return (at[:, None] // WORD + np.arange(-(-size // WORD))).reshape(-1)
 
-    def load(self, warp, addresses: np.ndarray, size: int, lanes: np.ndarray,
-             alignment: int = 0) -> np.ndarray:
-        at = self.places(warp, addresses, size, alignment or size, lanes)
+    def load(self, warp, addresses: np.ndarray, size: int, lanes: np.ndarray) -> np.ndarray:
+        """[active lanes, size] bytes."""
+        at = self.places(warp, addresses, size, size, lanes)
         self.races.note_read(self.words(at, size), warp.clock, warp.number, warp.clock[warp.number])
         return self.data[_bytes(at, size)]
 
