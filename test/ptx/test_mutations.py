@@ -1,13 +1,14 @@
 """Kernels with one thing wrong: each must be found out.
 
-Usage: test_mutations.py
+Usage: test_mutations.py [-v]
 
 An instruction is taken out of a kernel's PTX, or changed, and the kernel is run
 until it is refused or its result is wrong. The same kernels run as they are,
-too: what finds the faults finds none there.
+too: what finds the faults finds none there. -v shows what is found.
 """
 import os
 import re
+import sys
 import unittest
 
 import numpy as np
@@ -84,7 +85,8 @@ class Mutations(unittest.TestCase):
         for what, kernel, *change in MUTATIONS:
             # What happens when is drawn at random: a fault may take another run.
             found = next(filter(None, (outcome(kernel, mutate(*change), turn) for turn in range(4))), "")
-            print(f"{what}: {found}", flush=True)
+            if "-v" in sys.argv:
+                print(f"{what}: {found}", flush=True)
             with self.subTest(what):
                 self.assertNotEqual(found, "")
 

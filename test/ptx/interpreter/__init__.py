@@ -11,7 +11,8 @@ may let pass or show as a wrong number once in a thousand runs. A newcomer reads
     copies.py        asynchronous copies and mbarriers
     instructions.py  what opcodes are known, and loads, stores, barriers
     arithmetic.py    the opcodes that compute
-    matrix.py        ldmatrix, mma and wgmma
+    matrix.py        operands of tensor cores, ldmatrix and mma
+    wgmma.py         wgmma
 
 A warp is 32 lanes in numpy arrays. What hardware leaves open is drawn at
 random: which warp runs for how long, and when each copy is done.

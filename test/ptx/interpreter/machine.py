@@ -7,7 +7,7 @@ copy is in flight, they wait for ever.
 """
 import numpy as np
 
-from . import arithmetic, instructions, matrix  # noqa: F401, they fill the table of opcodes
+from . import arithmetic, instructions, matrix, wgmma  # noqa: F401, they fill the table of opcodes
 from .copies import advance_bulk_copies, advance_thread_copies
 from .memory import GlobalMemory, SharedMemory
 from .operands import build_all

@@ -48,7 +48,7 @@ class Warp:
         # cp.async: what is in flight, and how it is waited for.
         self.copies, self.copy_epoch, self.copy_groups = [], 1, 0
         self.group_epochs: list[int] = []
-        # wgmma (matrix.py): products in flight and their sums before, the
+        # See wgmma.py: products in flight and their sums before, the
         # registers that they use, and all as they were at the last wgmma.fence.
         self.products, self.product_groups, self.products_begun = [], 0, 0
         self.sums: dict[tuple, np.ndarray] = {}
