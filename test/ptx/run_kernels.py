@@ -10,7 +10,8 @@ inputs, and the order in which all happens.
 import os
 import sys
 
-import numpy as np
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # lit runs other tests beside it
+import numpy as np  # noqa: E402
 
 sys.path.append(os.path.join(os.path.dirname(__file__), "..", "lit", "Tools", "Inputs"))
 from assemble import kernels  # noqa: E402

@@ -1,8 +1,8 @@
 """The text of a kernel in PTX to instructions.
 
 It reads what LLVM prints, a statement at most a line, and refuses what it does not
-know. What an instruction does is looked up once, when the kernel is read
-(`instructions.py`); running it is then one call.
+know. What an instruction does is looked up once for a launch (`operands.py`);
+running it is then one call.
 """
 import re
 from dataclasses import dataclass
