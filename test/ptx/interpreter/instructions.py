@@ -28,7 +28,7 @@ def _load(space: str, count: int, dtype: np.dtype):
         def execute(warp, lanes):
             raw = _memory(warp, space).load(warp, where(warp)[lanes], size, lanes).view(dtype)
             for i, register in enumerate(to):
-                # What a wider register has more is 0.
+                # What a wider register has more is 0, or of s32 the sign.
                 warp.write(register, spread(raw[:, i].astype(f"uint{register.bits}"), lanes), lanes)
         return execute
     return build
@@ -49,7 +49,7 @@ def _store(space: str, count: int, dtype: np.dtype):
     return build
 
 
-for _count, _kind in product((1, 2, 4), ("b16", "b32", "u32", "b64")):
+for _count, _kind in product((1, 2, 4), ("b16", "b32", "u32", "s32", "b64")):
     _suffix = (f".v{_count}." if _count > 1 else ".") + _kind
     for _space in (*GLOBAL_LOADS, "shared", "shared::cluster"):
         opcode(f"ld.{_space}{_suffix}")(_load(_space, _count, TYPES[_kind]))
