@@ -275,7 +275,7 @@ public:
   /// `rowCounts`, with what the layer's policy asks for: with Background and
   /// Blocking it tunes and returns when that is done. Kinds of calls that share
   /// a kernel are done once. `progress`, if there is one, is called after each,
-  /// one at a time, from any thread.
+  /// one at a time, from any thread; what it throws, this throws.
   Status
   prepareAll(const std::vector<DType> &types,
              const std::vector<int64_t> &rowCounts,

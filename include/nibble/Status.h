@@ -9,6 +9,16 @@
 // code says whose fault it is, so that a host can decide what to do without
 // reading the text.
 //
+// Where the host's memory ends, too: such a call returns OutOfMemory, and what
+// it was called on works as before. What remains:
+//
+//   - A call that returns no Status, such as QuantLinear::weight(), throws
+//     std::bad_alloc if there is no memory for what it returns.
+//   - LLVM, which compiles kernels and loads host code, does not clean up behind
+//     an exception. If memory ends within it, what it had allocated is lost;
+//     and if that was while it initialised itself, in the first compilations of
+//     a process, a later one may wait for ever.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef NIBBLE_STATUS_H

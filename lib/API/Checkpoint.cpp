@@ -15,16 +15,16 @@
 using namespace nibble;
 
 Result<Checkpoint> Checkpoint::open(const std::string &folder,
-                                    const std::string &format) {
-  return catchOutOfMemory([&]() -> Result<Checkpoint> {
-    Result<model::Checkpoint> opened = model::Checkpoint::open(folder, format);
-    if (!opened.ok())
-      return opened.status();
-    Checkpoint checkpoint;
-    checkpoint.held =
-        std::make_shared<const model::Checkpoint>(std::move(*opened));
-    return checkpoint;
-  });
+                                    const std::string &format) try {
+  Result<model::Checkpoint> opened = model::Checkpoint::open(folder, format);
+  if (!opened.ok())
+    return opened.status();
+  Checkpoint checkpoint;
+  checkpoint.held =
+      std::make_shared<const model::Checkpoint>(std::move(*opened));
+  return checkpoint;
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 std::vector<std::string> Checkpoint::layerNames() const {
@@ -33,14 +33,18 @@ std::vector<std::string> Checkpoint::layerNames() const {
 
 Result<QuantLinear> QuantLinear::load(const Checkpoint &checkpoint,
                                       const std::string &prefix,
-                                      const QuantLinearOptions &options) {
+                                      const QuantLinearOptions &options) try {
   return loadFused(checkpoint, {prefix}, options);
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 Result<QuantLinear> QuantLinear::load(const std::string &folder,
                                       const std::string &prefix,
-                                      const QuantLinearOptions &options) {
+                                      const QuantLinearOptions &options) try {
   return loadFused(folder, {prefix}, options);
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 Result<QuantLinear>
@@ -56,27 +60,27 @@ QuantLinear::loadFused(const std::string &folder,
 Result<QuantLinear>
 QuantLinear::loadFused(const Checkpoint &checkpoint,
                        const std::vector<std::string> &prefixes,
-                       const QuantLinearOptions &options) {
+                       const QuantLinearOptions &options) try {
   if (!checkpoint.held)
     return Status(ErrorCode::InvalidArgument,
                   "the checkpoint holds nothing: it was not made by open(), or "
                   "was moved from");
-  Result<model::Layer> layer = catchOutOfMemory([&]() -> Result<model::Layer> {
-    std::vector<model::Layer> layers;
-    std::vector<const model::Layer *> parts;
-    for (const std::string &prefix : prefixes) {
-      Result<model::Layer> part = checkpoint.held->load(prefix);
-      if (!part.ok())
-        return part.status();
-      layers.push_back(std::move(*part));
-    }
-    if (layers.size() == 1)
-      return std::move(layers[0]);
-    for (const model::Layer &part : layers)
-      parts.push_back(&part);
-    return model::fuseLayers(parts);
-  });
+  std::vector<model::Layer> layers;
+  std::vector<const model::Layer *> parts;
+  for (const std::string &prefix : prefixes) {
+    Result<model::Layer> layer = checkpoint.held->load(prefix);
+    if (!layer.ok())
+      return layer.status();
+    layers.push_back(std::move(*layer));
+  }
+  for (const model::Layer &layer : layers)
+    parts.push_back(&layer);
+  Result<model::Layer> layer = parts.size() == 1
+                                   ? Result<model::Layer>(std::move(layers[0]))
+                                   : model::fuseLayers(parts);
   if (!layer.ok())
     return layer.status();
   return State::hold(std::move(*layer), options);
+} catch (...) {
+  return caughtOutOfMemory();
 }

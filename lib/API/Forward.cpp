@@ -187,7 +187,8 @@ size_t QuantLinear::workspaceSize(const TensorView &x) const {
       (!x.strides.empty() && x.strides.size() != x.shape.size()))
     return 0;
   if (state->device) {
-    Result<bool> there = driver::isDeviceAddress(*state->device, x.data);
+    Result<bool> there = catchOutOfMemory(
+        [&] { return driver::isDeviceAddress(*state->device, x.data); });
     if (there.ok() && !*there)
       return state->bytesFromHost(x.type, rowCount(x));
   }
@@ -260,7 +261,7 @@ static bool isDense(const TensorView &array) {
 }
 
 Status QuantLinear::forward(const TensorView &x, const TensorView &y,
-                            void *stream, Workspace workspace) const {
+                            void *stream, Workspace workspace) const try {
   if (!state)
     return State::holdsNothing();
   const model::Layer &layer = state->layer;
@@ -294,6 +295,8 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
   if (!found.ok())
     return found.status();
   return state->forwardThere(x, y, stream, found->data);
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 Status QuantLinear::State::forwardFromHost(const TensorView &x,

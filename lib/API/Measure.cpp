@@ -16,12 +16,21 @@
 
 using namespace nibble;
 
+/// The bytes of a dense matrix; more than a vector takes if they do not fit.
+static size_t denseBytes(int64_t rows, int64_t columns, size_t elementBytes) {
+  size_t bytes;
+  return __builtin_mul_overflow(static_cast<size_t>(rows),
+                                static_cast<size_t>(columns) * elementBytes,
+                                &bytes)
+             ? SIZE_MAX
+             : bytes;
+}
+
 /// x of random numbers, and y.
 static std::pair<std::vector<char>, std::vector<char>>
 randomArrays(DType type, int64_t rows, const model::Layer &layer) {
-  std::vector<char> x(static_cast<size_t>(rows * layer.inFeatures) *
-                      dtypeSize(type)),
-      y(static_cast<size_t>(rows * layer.outFeatures) * 2);
+  std::vector<char> x(denseBytes(rows, layer.inFeatures, dtypeSize(type))),
+      y(denseBytes(rows, layer.outFeatures, 2));
   std::minstd_rand random;
   std::uniform_real_distribution<float> uniform(-1, 1);
   for (int64_t i = 0; i < rows * layer.inFeatures; ++i) {
@@ -124,7 +133,7 @@ static Result<CallTime> measureOnHost(const QuantLinear &linear,
   return summarise(std::move(times));
 }
 
-Result<CallTime> QuantLinear::measure(DType type, int64_t rows) const {
+Result<CallTime> QuantLinear::measure(DType type, int64_t rows) const try {
   if (!state)
     return State::holdsNothing();
   Result<const LoadedKernel *> kernel = state->kernelForDense(type, rows);
@@ -137,4 +146,6 @@ Result<CallTime> QuantLinear::measure(DType type, int64_t rows) const {
   if (!calls.ok())
     return calls.status();
   return calls->time(**kernel);
+} catch (...) {
+  return caughtOutOfMemory();
 }

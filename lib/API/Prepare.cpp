@@ -14,7 +14,7 @@
 using namespace nibble;
 
 Result<const CompiledKernel *> QuantLinear::prepare(DType type,
-                                                    int64_t rows) const {
+                                                    int64_t rows) const try {
   if (!state)
     return State::holdsNothing();
   Result<const LoadedKernel *> kernel = state->kernelForDense(type, rows);
@@ -25,11 +25,13 @@ Result<const CompiledKernel *> QuantLinear::prepare(DType type,
   if (!kernels.ok())
     return kernels.status();
   return &(*kernel)->compiled();
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 Status QuantLinear::prepareAll(
     const std::vector<DType> &types, const std::vector<int64_t> &rowCounts,
-    const std::function<void(const Prepared &)> &progress) const {
+    const std::function<void(const Prepared &)> &progress) const try {
   if (!state)
     return State::holdsNothing();
   std::vector<std::pair<DType, int64_t>> calls;
@@ -75,4 +77,6 @@ Status QuantLinear::prepareAll(
       return failed;
   }
   return Status();
+} catch (...) {
+  return caughtOutOfMemory();
 }

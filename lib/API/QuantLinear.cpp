@@ -60,11 +60,9 @@ static Status copyArray(const char *name, const TensorView &array, DType type,
   Result<int64_t> elements = checkDense(name, array, rank);
   if (!elements.ok())
     return elements.status();
-  return catchOutOfMemory([&] {
-    into.resize(*elements);
-    copyBulk(into.data(), array.data, into.size() * sizeof(*into.data()));
-    return Status();
-  });
+  into.resize(*elements);
+  copyBulk(into.data(), array.data, into.size() * sizeof(*into.data()));
+  return Status();
 }
 
 /// Copies `array` of any floating-point type as floats.
@@ -205,7 +203,7 @@ QuantLinear::State::addresses(const LoadedKernel &kernel) const {
 }
 
 Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
-                                        const QuantLinearOptions &options) {
+                                        const QuantLinearOptions &options) try {
   auto state = std::make_shared<State>();
   if (Status status = state->configure(options); !status.ok())
     return status;
@@ -260,24 +258,27 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
   if (!status.ok())
     return status;
   return QuantLinear(std::move(state));
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 Result<QuantLinear> QuantLinear::empty(int bits, int64_t groupSize,
                                        int64_t inFeatures, int64_t outFeatures,
                                        bool bias,
-                                       const QuantLinearOptions &options) {
-  Result<model::Layer> layer = catchOutOfMemory([&] {
-    return model::emptyLayer(bits, groupSize, inFeatures, outFeatures, bias);
-  });
+                                       const QuantLinearOptions &options) try {
+  Result<model::Layer> layer =
+      model::emptyLayer(bits, groupSize, inFeatures, outFeatures, bias);
   if (!layer.ok())
     return layer.status();
   return State::hold(std::move(*layer), options);
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
                          const TensorView &zeros,
                          const std::optional<TensorView> &gIdx,
-                         const std::optional<TensorView> &bias) {
+                         const std::optional<TensorView> &bias) try {
   if (!state)
     return State::holdsNothing();
   const model::Layer &old = state->layer;
@@ -327,6 +328,8 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
   }
   state = std::move(made);
   return Status();
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 //===----------------------------------------------------------------------===//
@@ -434,13 +437,14 @@ Status QuantLinear::State::reserve(size_t bytes, void *stream) {
   return Status();
 }
 
-Status QuantLinear::reserveWorkspace(int64_t maxRows, void *stream) {
+Status QuantLinear::reserveWorkspace(int64_t maxRows, void *stream) try {
   if (!state)
     return State::holdsNothing();
   if (maxRows < 0)
     return invalid("the number of rows is " + std::to_string(maxRows));
-  return catchOutOfMemory(
-      [&] { return state->reserve(workspaceSize(maxRows), stream); });
+  return state->reserve(workspaceSize(maxRows), stream);
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 const QuantLinear::State &QuantLinear::held() const {

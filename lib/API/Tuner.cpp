@@ -50,8 +50,10 @@ std::optional<KernelConfig> QuantLinear::State::tuned(DType type,
   return TunedTable::shared().find(tuningKey(type, rows));
 }
 
-Status nibble::saveTuning(const std::string &path) {
+Status nibble::saveTuning(const std::string &path) try {
   return TunedTable::shared().save(path);
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 //===----------------------------------------------------------------------===//
@@ -229,7 +231,8 @@ QuantLinear::State::chooseKernel(CallKind kind, int64_t rows,
         tuning, pinned, TunedTable::shared().isSearched(tuningKey(type, rows)),
         [&] { return stream && driver::isCapturing(*device, *stream); });
   if (step == TuningStep::Now) {
-    Result<Search> found = tuneOnce(type, rows, [] { return false; });
+    Result<Search> found = catchOutOfMemory(
+        [&] { return tuneOnce(type, rows, [] { return false; }); });
     if (!found.ok())
       log(LogLevel::Warning, "tuning: " + found.status().message());
     before = generation.load(std::memory_order_acquire);
@@ -293,7 +296,7 @@ Status QuantLinear::State::replaceKernels(DType type, int64_t rows) {
 
 Result<std::vector<Candidate>>
 QuantLinear::tune(DType type, int64_t rows,
-                  const std::vector<std::string> &configs) {
+                  const std::vector<std::string> &configs) try {
   if (!state)
     return State::holdsNothing();
   if (!state->device)
@@ -338,4 +341,6 @@ QuantLinear::tune(DType type, int64_t rows,
   if (Status status = state->replaceKernels(type, rows); !status.ok())
     return status;
   return std::move(found->candidates);
+} catch (...) {
+  return caughtOutOfMemory();
 }

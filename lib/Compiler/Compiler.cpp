@@ -17,6 +17,7 @@
 #include "Conversion/Interface.h"
 #include "Conversion/Schedule.h"
 #include "Nibble/Nibble.h"
+#include "Support/OutOfMemory.h"
 #include "Target/CodeGen.h"
 #include "Target/Guard.h"
 #include "mlir/IR/Diagnostics.h"
@@ -382,16 +383,17 @@ static Status run(const CompileRequest &request, const Until &until,
   Result<PipelineOptions> options = optionsFor(request);
   if (!options.ok())
     return options.status();
-  std::unique_ptr<mlir::MLIRContext> context = takeContext();
+  std::unique_ptr<mlir::MLIRContext> context;
   compilation = std::make_unique<Compilation>(request, std::move(*options));
   bool gaveUp = true;
   Status status = runGuarded([&] {
+    context = takeContext();
     Status status = compilation->run(*context, until);
     gaveUp = false;
     return status;
   });
   if (gaveUp) {
-    // Left as LLVM left them: nothing in them may be touched again.
+    // As they were left: nothing in them may be touched again.
     (void)compilation.release();
     (void)context.release();
     return status;
@@ -401,15 +403,17 @@ static Status run(const CompileRequest &request, const Until &until,
   return status;
 }
 
-Result<CompiledKernel> nibble::compile(const CompileRequest &request) {
+Result<CompiledKernel> nibble::compile(const CompileRequest &request) try {
   std::unique_ptr<Compilation> compilation;
   if (Status status = run(request, {}, compilation); !status.ok())
     return status;
   return std::move(compilation->kernel);
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 Result<std::string> nibble::emit(const CompileRequest &request,
-                                 std::string_view stage) {
+                                 std::string_view stage) try {
   std::string names;
   for (const auto &[name, description] : stageNames(request.target))
     names += (names.empty() ? "" : ", ") + name;
@@ -422,10 +426,12 @@ Result<std::string> nibble::emit(const CompileRequest &request,
   if (Status status = run(request, {stage, ""}, compilation); !status.ok())
     return status;
   return std::move(compilation->text);
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 Result<std::string> nibble::emitAfter(const CompileRequest &request,
-                                      std::string_view pass) {
+                                      std::string_view pass) try {
   std::unique_ptr<Compilation> compilation;
   if (Status status = run(request, {"", pass}, compilation); !status.ok())
     return status;
@@ -435,4 +441,6 @@ Result<std::string> nibble::emitAfter(const CompileRequest &request,
                 "there is no pass '" + std::string(pass) +
                     "' in this compilation; its passes are " +
                     llvm::join(compilation->passes, ", "));
+} catch (...) {
+  return caughtOutOfMemory();
 }

@@ -46,12 +46,13 @@ std::unique_ptr<MLIRContext> nibble::takeContext() {
                   cf::ControlFlowDialect, LLVM::LLVMDialect, math::MathDialect,
                   NVVM::NVVMDialect, scf::SCFDialect, vector::VectorDialect>();
   registerTranslations(registry);
-  auto context =
-      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  // Not owned while it is made: what an exception leaves of it is lost, because
+  // MLIR's code does not clean up behind one.
+  auto *context = new MLIRContext(registry, MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();
   // The operation as text is for the compiler's own developers.
   context->printOpOnDiagnostic(false);
-  return context;
+  return std::unique_ptr<MLIRContext>(context);
 }
 
 void nibble::giveContext(std::unique_ptr<MLIRContext> context) {

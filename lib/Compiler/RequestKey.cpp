@@ -11,6 +11,7 @@
 #include "Compiler/RequestKey.h"
 #include "Compiler/Pipeline.h"
 #include "Support/Digest.h"
+#include "Support/OutOfMemory.h"
 
 using namespace nibble;
 
@@ -42,6 +43,8 @@ Result<std::string> nibble::requestDigest(const CompileRequest &request,
                    std::to_string(target.vectorBits), options->schedule});
 }
 
-Result<std::string> nibble::requestKey(const CompileRequest &request) {
+Result<std::string> nibble::requestKey(const CompileRequest &request) try {
   return requestDigest(request, compilerBuild());
+} catch (...) {
+  return caughtOutOfMemory();
 }

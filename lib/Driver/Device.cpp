@@ -9,6 +9,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Driver/Device.h"
+#include "Support/OutOfMemory.h"
 
 namespace nibble::driver {
 
@@ -91,9 +92,12 @@ ContextGuard::ContextGuard(const Device &device) : device(device) {
     return;
   CuResult result = device.api().cuCtxPushCurrent(device.context());
   if (result != CuSuccess) {
-    outcome =
-        device.driver().error(result, "cuCtxPushCurrent",
-                              "device=" + std::to_string(device.ordinal()));
+    // Destructors have guards, too.
+    outcome = catchOutOfMemory([&] {
+      return device.driver().error(result, "cuCtxPushCurrent",
+                                   "device=" +
+                                       std::to_string(device.ordinal()));
+    });
     return;
   }
   pushed = true;

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Driver/Stream.h"
+#include "Support/OutOfMemory.h"
 
 using namespace nibble;
 using namespace nibble::driver;
@@ -67,7 +68,7 @@ Graph::capture(const Device &device, const Stream &stream,
                   text(device));
   NIBBLE_CUDA_TRY(driver, cuStreamBeginCapture,
                   (stream.handle(), CuCaptureThreadLocal), text(device));
-  Status worked = work();
+  Status worked = catchOutOfMemory(work); // the capture must end
   CuGraph graph = nullptr;
   CuResult ended = device.api().cuStreamEndCapture(stream.handle(), &graph);
   if (!worked.ok()) {

@@ -11,6 +11,7 @@
 #include "Support/CLocale.h"
 #include "Support/Digest.h"
 #include "llvm/Support/raw_ostream.h"
+#include <map>
 
 using namespace nibble;
 using namespace llvm;
@@ -20,11 +21,21 @@ static constexpr StringRef magic = "nibble-entry-1\n";
 std::string nibble::encodeEntry(const std::string &key,
                                 const CacheEntry &entry) {
   CLocale locale;
-  json::Object about = entry.about;
-  about["key"] = key;
+  // In order, and not a copy of `about`: LLVM's maps cannot be copied where
+  // memory may end.
+  std::map<StringRef, const json::Value *> about;
+  for (const auto &[name, value] : entry.about)
+    about[name] = &value;
+  json::Value ownKey = key;
+  about["key"] = &ownKey;
   std::string body;
   raw_string_ostream out(body);
-  out << json::Value(std::move(about)) << "\n" << entry.code;
+  json::OStream line(out);
+  line.object([&] {
+    for (const auto &[name, value] : about)
+      line.attribute(name, *value);
+  });
+  out << "\n" << entry.code;
   return (magic + digestOf({body}) + "\n" + body).str();
 }
 

@@ -10,15 +10,18 @@
 #include "nibble/JitKernel.h"
 #include "Jit/Arguments.h"
 #include "Jit/KernelCache.h"
+#include "Support/OutOfMemory.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace nibble;
 
-Result<JitKernel> JitKernel::create(const CompileRequest &request) {
+Result<JitKernel> JitKernel::create(const CompileRequest &request) try {
   Result<std::shared_ptr<const LoadedKernel>> loaded = findOrCompile(request);
   if (!loaded.ok())
     return loaded.status();
   return JitKernel(std::move(*loaded));
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 const CompiledKernel &JitKernel::compiled() const {
@@ -27,7 +30,7 @@ const CompiledKernel &JitKernel::compiled() const {
 }
 
 Status JitKernel::run(const std::map<std::string, TensorView> &matrices,
-                      const KernelSizes &sizes) const {
+                      const KernelSizes &sizes) const try {
   if (!kernel)
     return Status(ErrorCode::InvalidArgument,
                   "the kernel holds nothing: it was moved from");
@@ -56,4 +59,6 @@ Status JitKernel::run(const std::map<std::string, TensorView> &matrices,
     values.push_back(sizes.at(size.name));
   fillWords(interface, arguments, values, words);
   return kernel->launch(words, *programs, nullptr);
+} catch (...) {
+  return caughtOutOfMemory();
 }

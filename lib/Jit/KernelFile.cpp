@@ -11,6 +11,7 @@
 #include "Support/Digest.h"
 #include "Support/Environment.h"
 #include "Support/ForkLock.h"
+#include "Support/OutOfMemory.h"
 #include "nibble/Compiler.h"
 #include "nibble/JitKernel.h"
 #include "llvm/ADT/STLExtras.h"
@@ -169,8 +170,10 @@ static KernelFiles &kernelFiles() {
   return *files;
 }
 
-Status nibble::loadKernels(const std::string &path) {
+Status nibble::loadKernels(const std::string &path) try {
   return kernelFiles().open(path);
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 std::optional<FiledEntry> nibble::findInKernelFiles(const std::string &key) {

@@ -23,7 +23,9 @@ static constexpr unsigned longestGap = 4;
 /// only be of a nibble to come.
 static void readTimes(const CacheEntry &entry, MeasuredTimes &times) {
   const json::Object *list = entry.about.getObject("times");
-  for (const auto &[config, value] : list ? *list : json::Object()) {
+  if (!list)
+    return;
+  for (const auto &[config, value] : *list) {
     const json::Object *time = value.getAsObject();
     auto median = time ? time->getNumber("median") : std::nullopt;
     auto p10 = time ? time->getNumber("p10") : std::nullopt;

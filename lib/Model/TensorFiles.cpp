@@ -9,6 +9,7 @@
 
 #include "Model/TensorFiles.h"
 #include "Model/Json.h"
+#include "llvm/Support/FileSystem.h"
 #include <filesystem>
 #include <set>
 
@@ -88,10 +89,11 @@ Result<TensorFiles> TensorFiles::open(const std::string &path) {
     return result;
   }
   std::set<std::string> found;
-  for (fs::directory_iterator each(path, error), end; !error && each != end;
-       each.increment(error))
-    if (each->path().extension() == ".safetensors")
-      found.insert(each->path().string());
+  // Not the standard library's, which ends the process where memory ends.
+  for (llvm::sys::fs::directory_iterator each(path, error), end;
+       !error && each != end; each.increment(error))
+    if (fs::path(each->path()).extension() == ".safetensors")
+      found.insert(each->path());
   if (error)
     return Status(ErrorCode::IoError,
                   "cannot list '" + path + "': " + error.message());

@@ -99,12 +99,14 @@ struct TemporaryFile {
 
 std::error_code TemporaryFile::create(StringRef path,
                                       ArrayRef<std::string_view> parts) {
+  // Once the file is open, nothing may throw.
+  name.reserve(path.size() + 32);
   int file = -1;
   SmallString<128> own;
   if (std::error_code error =
           sys::fs::createUniqueFile(path + ".tmp-%%%%%%%%", file, own))
     return error;
-  name = own.str();
+  name.assign(own.begin(), own.end());
   std::error_code error = writeAll(file, parts);
   if (!error && ::fsync(file))
     error = errnoAsErrorCode();

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nibble/Kernel.h"
+#include "Support/OutOfMemory.h"
 
 using namespace nibble;
 
@@ -15,7 +16,7 @@ static Status invalid(std::string message) {
   return Status(ErrorCode::InvalidArgument, std::move(message));
 }
 
-Result<int64_t> SizeExpression::evaluate(const KernelSizes &sizes) const {
+Result<int64_t> SizeExpression::evaluate(const KernelSizes &sizes) const try {
   Status tooLarge = invalid("'" + text + "' does not fit 63 bits");
   int64_t sum = 0;
   for (const Term &term : terms) {
@@ -36,6 +37,8 @@ Result<int64_t> SizeExpression::evaluate(const KernelSizes &sizes) const {
       return tooLarge;
   }
   return sum;
+} catch (...) {
+  return caughtOutOfMemory();
 }
 
 std::vector<KernelWord> KernelInterface::words() const {
@@ -52,7 +55,7 @@ std::vector<KernelWord> KernelInterface::words() const {
   return words;
 }
 
-Result<int64_t> KernelInterface::programs(const KernelSizes &values) const {
+Result<int64_t> KernelInterface::programs(const KernelSizes &values) const try {
   for (const KernelSize &size : sizes) {
     auto found = values.find(size.name);
     if (found == values.end())
@@ -76,4 +79,6 @@ Result<int64_t> KernelInterface::programs(const KernelSizes &values) const {
       return invalid("the number of programs does not fit 63 bits");
   }
   return count;
+} catch (...) {
+  return caughtOutOfMemory();
 }

@@ -4,7 +4,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // nibble throws nothing, and the standard library throws where memory ends.
-// What allocates by sizes that a caller or a file gives runs in here.
+// Within nibble that exception is let through: whoever is in the midst of
+// something undoes it by destructors. It is caught in these places alone:
+//
+//   calls of include/nibble    every one that gives a Status is
+//                                Status f() try { ... } catch (...) {
+//                                  return caughtOutOfMemory();
+//                                }
+//   threads                    a thread of nibble's catches what its work
+//                              throws; ThreadPool throws it again where the
+//                              work was given, the others keep a Status
+//   destructors, and state     that an exception would leave half made, as
+//                              around LLVM's code, which undoes nothing
+//
+// LLVM's containers, too, throw where they would end the process.
 //
 //===----------------------------------------------------------------------===//
 
@@ -12,21 +25,29 @@
 #define NIBBLE_SUPPORT_OUTOFMEMORY_H
 
 #include "nibble/Status.h"
-#include <new>
-#include <stdexcept>
 
 namespace nibble {
 
-/// What `work` returns, a Status or Result; OutOfMemory if its memory is not to
-/// be had.
+/// What every call says that memory ended in. It takes none itself: strings of
+/// 15 bytes lie in their own object.
+inline Status outOfMemory() {
+  return Status(ErrorCode::OutOfMemory, "no host memory");
+}
+
+/// Called where an exception is caught: outOfMemory() if the standard library
+/// threw it for want of memory. Throws any other again, such as that of a
+/// function that the host gave.
+Status caughtOutOfMemory();
+
+/// What `work` returns, a Status or Result; outOfMemory() if its memory is not
+/// to be had.
 template <typename WorkT>
-auto catchOutOfMemory(WorkT work) -> decltype(work()) {
+auto catchOutOfMemory(WorkT &&work) -> decltype(work()) {
   try {
     return work();
-  } catch (const std::bad_alloc &) {
-  } catch (const std::length_error &) { // more than a vector can count
+  } catch (...) {
+    return caughtOutOfMemory();
   }
-  return Status(ErrorCode::OutOfMemory, "host memory ran out");
 }
 
 } // namespace nibble

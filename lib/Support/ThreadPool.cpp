@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <exception>
 #include <pthread.h>
+#include <utility>
 
 using namespace nibble;
 
@@ -72,11 +73,16 @@ ThreadPool &ThreadPool::shared() {
 }
 
 void ThreadPool::takeRanges() {
-  while (true) {
-    int64_t first = next.fetch_add(step, std::memory_order_relaxed);
-    if (first >= count)
-      return;
-    (*body)(first, std::min(first + step, count));
+  try {
+    while (!failed) {
+      int64_t first = next.fetch_add(step, std::memory_order_relaxed);
+      if (first >= count)
+        return;
+      (*body)(first, std::min(first + step, count));
+    }
+  } catch (...) {
+    if (!failed.exchange(true))
+      thrown = std::current_exception();
   }
 }
 
@@ -124,4 +130,6 @@ void ThreadPool::run(int64_t jobCount, Body jobBody) {
   state -= open;
   while (state & joined)
     relax();
+  if (failed.exchange(false))
+    std::rethrow_exception(std::exchange(thrown, nullptr));
 }

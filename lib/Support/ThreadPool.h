@@ -17,6 +17,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -38,7 +39,9 @@ public:
   /// Calls `body` for ranges that make up [0, count), on this thread and the
   /// workers, and returns when all are done. Waits for no worker that has not
   /// begun: on a busy machine one may get its turn milliseconds later. While
-  /// another thread's job runs, this thread does all of it alone.
+  /// another thread's job runs, this thread does all of it alone. What `body`
+  /// throws, on whatever thread, this throws when all threads have left it; the
+  /// rest of [0, count) is then left out.
   void run(int64_t count, Body body);
 
 private:
@@ -55,6 +58,9 @@ private:
   /// bit 16 on the number of jobs so far, at bit 15 whether the last one may be
   /// joined, and below the number of workers that have joined it.
   std::atomic<uint64_t> state = 0;
+  /// What a body threw first.
+  std::atomic<bool> failed = false;
+  std::exception_ptr thrown;
   std::atomic<bool> stopping = false;
   std::mutex sleepMutex;
   std::condition_variable wake;

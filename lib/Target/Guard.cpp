@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Target/Guard.h"
+#include "Support/OutOfMemory.h"
 #include "llvm/Support/ErrorHandling.h"
 #include <csetjmp>
 #include <mutex>
@@ -46,7 +47,7 @@ static void *runThread(void *argument) {
   auto &guarded = *static_cast<Guarded *>(argument);
   currentExit = &guarded.exit;
   if (setjmp(guarded.exit.jump) == 0)
-    guarded.status = guarded.work();
+    guarded.status = catchOutOfMemory(guarded.work);
   else
     guarded.status =
         Status(ErrorCode::Internal, "LLVM gave up: " + guarded.exit.message);

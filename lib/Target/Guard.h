@@ -5,9 +5,10 @@
 //
 // LLVM ends the process on some errors ("LLVM ERROR: Cannot select"). A host
 // must survive them. The guard runs a piece of work on a thread of its own and
-// leaves that thread by a long jump if LLVM reports a fatal error. What the
-// work had allocated by then is lost, and what it was building must not be
-// looked at again.
+// leaves that thread by a long jump if LLVM reports a fatal error, or by an
+// exception if memory ends. What the work had allocated by then is lost, and
+// what it was building must not be looked at again: LLVM's code does not clean
+// up behind an exception either.
 //
 // The handler is that of nibble's own copy of LLVM: another LLVM in the process
 // keeps its own.
@@ -23,8 +24,8 @@
 namespace nibble {
 
 /// Runs `work` on a new thread and waits for it. Returns what `work` returns,
-/// an Internal error with LLVM's message if LLVM gave up, or OutOfMemory if no
-/// thread can be started.
+/// an Internal error with LLVM's message if LLVM gave up, or OutOfMemory if
+/// memory ended or no thread can be started.
 Status runGuarded(llvm::function_ref<Status()> work);
 
 } // namespace nibble

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Target/HostModule.h"
+#include "Support/OutOfMemory.h"
 #include "llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h"
 #include "llvm/ExecutionEngine/Orc/SelfExecutorProcessControl.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -19,9 +20,18 @@ struct HostModule::State {
   std::unique_ptr<orc::ExecutionSession> session;
   std::unique_ptr<orc::ObjectLinkingLayer> linker;
   orc::JITDylib *library = nullptr;
+  /// Begins a session, and adds `object` to it.
+  Status add(const std::string &object);
   ~State() {
-    if (session)
-      consumeError(session->endSession());
+    Status ended = catchOutOfMemory([&] {
+      if (session)
+        consumeError(session->endSession());
+      return Status();
+    });
+    if (ended.ok())
+      return;
+    (void)linker.release(); // see find()
+    (void)session.release();
   }
 };
 
@@ -36,26 +46,44 @@ static Status failed(const char *what, Error error) {
 
 Result<std::unique_ptr<HostModule>>
 HostModule::load(const std::string &object) {
-  auto control = orc::SelfExecutorProcessControl::Create();
-  if (!control)
-    return failed("loading host code", control.takeError());
   auto state = std::make_unique<State>();
-  state->session = std::make_unique<orc::ExecutionSession>(std::move(*control));
-  // Errors come back from lookup; nothing is printed.
-  state->session->setErrorReporter(
-      [](Error error) { consumeError(std::move(error)); });
-  state->linker = std::make_unique<orc::ObjectLinkingLayer>(*state->session);
-  state->library = &state->session->createBareJITDylib("kernel");
-  if (Error error = state->linker->add(
-          *state->library, MemoryBuffer::getMemBufferCopy(object, "kernel.o")))
-    return failed("loading host code", std::move(error));
+  try {
+    if (Status status = state->add(object); !status.ok())
+      return status;
+  } catch (...) {
+    (void)state.release(); // see find()
+    throw;
+  }
   return std::unique_ptr<HostModule>(new HostModule(std::move(state)));
 }
 
+Status HostModule::State::add(const std::string &object) {
+  auto control = orc::SelfExecutorProcessControl::Create();
+  if (!control)
+    return failed("loading host code", control.takeError());
+  session = std::make_unique<orc::ExecutionSession>(std::move(*control));
+  // Errors come back from lookup; nothing is printed.
+  session->setErrorReporter(
+      [](Error error) { consumeError(std::move(error)); });
+  linker = std::make_unique<orc::ObjectLinkingLayer>(*session);
+  library = &session->createBareJITDylib("kernel");
+  if (Error error = linker->add(
+          *library, MemoryBuffer::getMemBufferCopy(object, "kernel.o")))
+    return failed("loading host code", std::move(error));
+  return Status();
+}
+
 Result<void *> HostModule::find(const std::string &name) {
-  Expected<orc::ExecutorSymbolDef> symbol =
-      state->session->lookup({state->library}, state->session->intern(name));
-  if (!symbol)
-    return failed("loading host code", symbol.takeError());
-  return symbol->getAddress().toPtr<void *>();
+  try {
+    Expected<orc::ExecutorSymbolDef> symbol =
+        state->session->lookup({state->library}, state->session->intern(name));
+    if (!symbol)
+      return failed("loading host code", symbol.takeError());
+    return symbol->getAddress().toPtr<void *>();
+  } catch (...) {
+    // Memory ended. LLVM's code leaves locks held behind an exception, and what
+    // it was building as it was: it is lost.
+    (void)state.release();
+    throw;
+  }
 }

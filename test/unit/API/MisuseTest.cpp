@@ -173,14 +173,18 @@ TEST(Misuse, SizesThatNothingHas) {
 TEST(Misuse, MemoryThatNoMachineHas) {
   Call call;
   EXPECT_REFUSED(QuantLinear::empty(4, -1, 1 << 30, 1 << 30, false).status(),
-                 OutOfMemory, "host memory ran out");
+                 OutOfMemory, "no host memory");
   EXPECT_REFUSED(call.layer.reserveWorkspace(INT64_MAX), OutOfMemory,
-                 "host memory ran out");
+                 "no host memory");
   int32_t word = 0;
   QuantLinearArrays arrays;
   arrays.qweight = {&word, DType::I32, {1 << 30, 1 << 30}, {}};
   EXPECT_REFUSED(QuantLinear::create(arrays).status(), OutOfMemory,
-                 "host memory ran out");
+                 "no host memory");
+  // Of the last, the bytes do not fit 64 bits.
+  for (int64_t rows : {int64_t(1) << 50, int64_t(1) << 56, INT64_MAX})
+    EXPECT_REFUSED(call.layer.measure(DType::F16, rows).status(), OutOfMemory,
+                   "no host memory");
 }
 #endif
 

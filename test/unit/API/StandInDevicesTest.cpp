@@ -449,6 +449,12 @@ TEST_F(StandInTuning, FailuresLeaveTheUntunedChoice) {
   EXPECT_FALSE(layer.prepareAll({DType::F16}, {rows}).ok());
   state->failing = EntryCount;
   EXPECT_TRUE(layer.prepareAll({DType::F16}, {rows}).ok());
+  // Arrays that the host has no memory for.
+  int64_t most = int64_t(1) << 60;
+  EXPECT_REFUSED(layer.measure(DType::F16, most).status(), OutOfMemory,
+                 "no host memory");
+  EXPECT_REFUSED(layer.tune(DType::F16, most, {"BLOCK_M=16"}).status(),
+                 OutOfMemory, "no host memory");
 }
 
 } // namespace

@@ -55,6 +55,36 @@ TEST(ThreadPool, ManySmallJobs) {
   }
 }
 
+/// What a body throws, on a worker or here, its giver gets, once no thread is in
+/// it any more; and the pool goes on.
+TEST(ThreadPool, CarriesExceptionsToTheCaller) {
+  for (unsigned threads : {1u, 2u, 5u}) {
+    ThreadPool pool(threads);
+    for (int64_t thrower = 0; thrower < 100; ++thrower) {
+      std::atomic<int> within = 0;
+      auto run = [&](bool all) {
+        pool.run(100, [&](int64_t first, int64_t end) {
+          ++within;
+          bool throws = all || (first <= thrower && thrower < end);
+          --within;
+          if (throws)
+            throw thrower;
+        });
+      };
+      try {
+        run(thrower % 2);
+        ADD_FAILURE() << "nothing was thrown";
+      } catch (int64_t thrown) {
+        EXPECT_EQ(thrown, thrower);
+        EXPECT_EQ(within, 0);
+      }
+    }
+    std::atomic<int64_t> sum = 0;
+    pool.run(100, [&](int64_t first, int64_t end) { sum += end - first; });
+    EXPECT_EQ(sum, 100);
+  }
+}
+
 TEST(ThreadPool, SleepingWorkersWake) {
   ThreadPool pool(4);
   for (int i = 0; i < 5; ++i) {

@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "Nibble": {"mlir", "llvm"},
     "Transforms": {"Nibble", "mlir", "llvm"},
     "Conversion": {"Transforms", "Layout", "Nibble", "mlir", "llvm"},
-    "Target": {"mlir", "llvm"},
+    "Target": {"Support", "mlir", "llvm"},
     "Compiler": {"Conversion", "Transforms", "Target", "Nibble", "Support", "mlir", "llvm"},
     "Jit": {"Target", "Driver", "Support", SUPPORT},
     "Model": {"Support", "Layout", SUPPORT},
