@@ -21,6 +21,7 @@
 #include "Support/Environment.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/Threading.h"
 #include "llvm/Support/raw_ostream.h"
 #include <limits>
 
@@ -193,17 +194,19 @@ static BackgroundJobs &backgroundJobs() {
 }
 
 void QuantLinear::State::tuneInBackground(DType type, int64_t rows) {
-  backgroundJobs().add(
-      [weak = weak_from_this(), type, rows](const std::atomic<bool> &stopping) {
-        std::shared_ptr<State> state = weak.lock();
-        if (!state) // the layer is gone
-          return;
-        Result<Search> found =
-            state->tuneOnce(type, rows, [&] { return stopping.load(); });
-        if (!found.ok())
-          log(LogLevel::Warning,
-              "tuning in the background: " + found.status().message());
-      });
+  auto complain = [](const Status &status) {
+    if (!status.ok())
+      log(LogLevel::Warning, "tuning in the background: " + status.message());
+  };
+  complain(backgroundJobs().add(
+      [=, weak = weak_from_this()](const std::atomic<bool> &stopping) {
+        // Null if the layer is gone.
+        if (std::shared_ptr<State> state = weak.lock())
+          complain(catchOutOfMemory([&] {
+            return state->tuneOnce(type, rows, [&] { return stopping.load(); })
+                .status();
+          }));
+      }));
 }
 
 //===----------------------------------------------------------------------===//

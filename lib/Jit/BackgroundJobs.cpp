@@ -12,34 +12,39 @@
 
 using namespace nibble;
 
-static std::unique_ptr<llvm::DefaultThreadPool> oneThread() {
-  return std::make_unique<llvm::DefaultThreadPool>(
-      llvm::hardware_concurrency(1));
-}
-
-BackgroundJobs::BackgroundJobs() : process(getpid()), pool(oneThread()) {}
+BackgroundJobs::BackgroundJobs()
+    : process(getpid()), queue(std::make_unique<TaskQueue>(1)) {}
 
 BackgroundJobs::~BackgroundJobs() {
   stopping = true;
-  ownThread();
+  if (process != getpid())
+    leaveToParent();
+}
+
+void BackgroundJobs::leaveToParent() {
+  // Its destructor would join a thread that this process does not have.
+  (void)queue.release();
 }
 
 void BackgroundJobs::ownThread() {
   if (process == getpid())
     return;
-  // Its destructor would join a thread that is the parent's.
-  (void)pool.release();
+  auto own = std::make_unique<TaskQueue>(1);
+  leaveToParent();
+  queue = std::move(own);
   process = getpid();
-  pool = oneThread();
 }
 
-void BackgroundJobs::add(Job job) {
+Status BackgroundJobs::add(Job job) {
   std::lock_guard lock(mutex);
   ownThread();
-  pool->async([this, job = std::move(job)] {
+  bool taken = queue->add([this, job = std::move(job)] {
     if (!stopping)
       job(stopping);
   });
+  if (taken)
+    return Status();
+  return Status(ErrorCode::OutOfMemory, "no thread can be started");
 }
 
 void BackgroundJobs::wait() {
@@ -47,5 +52,5 @@ void BackgroundJobs::wait() {
     std::lock_guard lock(mutex);
     ownThread();
   }
-  pool->wait();
+  queue->wait();
 }

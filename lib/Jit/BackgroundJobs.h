@@ -3,16 +3,17 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// One thread that does jobs in their order. LLVM's pool does the work; this
-// adds how it ends: a process that exits does not wait for all jobs, and one
-// that was forked does not wait for a thread that it does not have.
+// One thread that does jobs in their order, and how that ends: a process that
+// exits does not wait for all jobs, and one that was forked does not wait for a
+// thread that it does not have.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef NIBBLE_JIT_BACKGROUNDJOBS_H
 #define NIBBLE_JIT_BACKGROUNDJOBS_H
 
-#include "llvm/Support/ThreadPool.h"
+#include "Support/TaskQueue.h"
+#include "nibble/Status.h"
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -30,20 +31,22 @@ public:
   /// Sets `stopping`, waits for the job under way, and drops the rest.
   ~BackgroundJobs();
 
-  /// Appends `job`; from any thread. What a forked process inherited of its
-  /// parent's jobs is the parent's.
-  void add(Job job);
+  /// Appends `job`; from any thread. OutOfMemory if no thread can be started.
+  /// What a forked process inherited of its parent's jobs is the parent's.
+  Status add(Job job);
   /// Waits until all jobs are done.
   void wait();
 
 private:
   /// Replaces a parent's thread and jobs.
   void ownThread();
+  /// Lets go of them.
+  void leaveToParent();
 
   std::mutex mutex;
   int process;
   std::atomic<bool> stopping = false;
-  std::unique_ptr<llvm::DefaultThreadPool> pool;
+  std::unique_ptr<TaskQueue> queue;
 };
 
 } // namespace nibble

@@ -8,9 +8,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Jit/TuningSearch.h"
-#include "llvm/Support/ThreadPool.h"
+#include "Support/OutOfMemory.h"
+#include "Support/TaskQueue.h"
 #include <algorithm>
 #include <limits>
+#include <mutex>
 
 using namespace nibble;
 
@@ -47,9 +49,22 @@ nibble::searchFastest(llvm::ArrayRef<std::optional<CallTime>> known,
     else
       unknown.push_back(i);
 
-  // Its threads start with the first task, and it waits for them when it goes.
-  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(limits.threads));
-  std::vector<std::shared_future<Status>> compiled(known.size());
+  // Who comes first compiles a candidate: a thread ahead of this one, or this
+  // one where none came to it or none can be started.
+  struct Compilation {
+    std::once_flag once;
+    Status status;
+  };
+  std::vector<Compilation> compilations(known.size());
+  auto compile = [&](size_t i) -> const Status & {
+    Compilation &each = compilations[i];
+    std::call_once(each.once, [&] {
+      each.status = catchOutOfMemory([&] { return steps.compile(i); });
+    });
+    return each.status;
+  };
+  // It waits for its threads when it goes.
+  TaskQueue ahead(limits.threads);
   size_t begun = 0, looked = 0; // of the unknown ones
   StopRule rule(limits);
   for (size_t i = 0; i < known.size(); ++i) {
@@ -62,11 +77,11 @@ nibble::searchFastest(llvm::ArrayRef<std::optional<CallTime>> known,
     // Each thread has one to compile while this thread measures.
     ++looked;
     for (; begun < std::min(looked + limits.threads, unknown.size()); ++begun)
-      compiled[unknown[begun]] = pool.async(
-          [&steps, next = unknown[begun]] { return steps.compile(next); });
-    Status status = compiled[i].get();
+      ahead.add([&compile, next = unknown[begun]] { compile(next); });
+    Status status = compile(i);
     if (status.ok()) {
-      Result<CallTime> time = steps.measure(i);
+      Result<CallTime> time =
+          catchOutOfMemory([&] { return steps.measure(i); });
       status = time.status();
       if (time.ok()) {
         found[i] = {SearchedCandidate::Measured, *time, Status()};

@@ -42,7 +42,8 @@ struct SearchLimits {
 
 /// What a search may do with candidate number i.
 struct SearchSteps {
-  /// Makes it ready to be measured. Called from several threads, once each.
+  /// Makes it ready to be measured. Called from several threads, once each;
+  /// from the searching one alone where no other can be started.
   llvm::function_ref<Status(size_t i)> compile;
   /// Called on the searching thread, one at a time.
   llvm::function_ref<Result<CallTime>(size_t i)> measure;

@@ -373,6 +373,37 @@ TEST_F(StandInTuning, BlockingTunesBeforeTheFirstCall) {
   EXPECT_EQ(configOf(other), configOf(layer));
 }
 
+/// Where threads cannot be started any more, calls run what there is.
+/// test/lit/Tools/exhausted.test preloads what lets them fail, and sees what is
+/// said of tuning in the background.
+TEST_F(StandInTuning, WithoutThreadsCallsRun) {
+  auto threadsStart = [] {
+    try {
+      std::thread([] {}).join();
+      return true;
+    } catch (const std::system_error &) {
+      return false;
+    }
+  };
+  ASSERT_TRUE(call(layerBy(TuningPolicy::Heuristic, 400)).ok());
+  std::vector<QuantLinear> layers;
+  for (TuningPolicy policy : {TuningPolicy::Background, TuningPolicy::Blocking})
+    layers.push_back(layerBy(policy, 400));
+  setenv("SYSTEM_FAULTS", "no-threads", 1);
+  if (threadsStart()) {
+    unsetenv("SYSTEM_FAULTS");
+    GTEST_SKIP() << "libsystem-faults.so is not preloaded";
+  }
+  for (const QuantLinear &layer : layers) {
+    Status status = call(layer);
+    EXPECT_TRUE(status.ok()) << status.message();
+  }
+  EXPECT_REFUSED(layers[0].tune(DType::F16, rows, {"BLOCK_M=16"}).status(),
+                 OutOfMemory, "no thread can be started");
+  unsetenv("SYSTEM_FAULTS");
+  ASSERT_TRUE(layers[0].prepareAll({DType::F16}, {rows}).ok());
+}
+
 TEST_F(StandInTuning, HeuristicMeasuresNothing) {
   int before = timed();
   ASSERT_TRUE(call(layerBy(TuningPolicy::Heuristic, 224)).ok());

@@ -22,7 +22,7 @@ TEST(BackgroundJobs, AreDoneInOrderOnAnotherThread) {
   std::vector<int> done;
   std::thread::id caller = std::this_thread::get_id();
   for (int i = 0; i < 50; ++i)
-    jobs.add([&, i](const std::atomic<bool> &stopping) {
+    (void)jobs.add([&, i](const std::atomic<bool> &stopping) {
       EXPECT_FALSE(stopping);
       EXPECT_NE(std::this_thread::get_id(), caller);
       done.push_back(i); // one thread: no lock
@@ -38,7 +38,7 @@ TEST(BackgroundJobs, EndEarlyWithTheirOwner) {
   {
     BackgroundJobs jobs;
     for (int i = 0; i < 10; ++i)
-      jobs.add([&](const std::atomic<bool> &stopping) {
+      (void)jobs.add([&](const std::atomic<bool> &stopping) {
         ++begun;
         while (!stopping)
           std::this_thread::yield();
@@ -60,7 +60,7 @@ TEST(BackgroundJobs, BelongToTheProcessThatAddedThem) {
   auto *jobs = new BackgroundJobs;
   std::atomic<bool> begun = false, release = false;
   int runs = 0;
-  jobs->add([&](const std::atomic<bool> &) {
+  (void)jobs->add([&](const std::atomic<bool> &) {
     begun = true;
     while (!release)
       std::this_thread::yield();
@@ -73,7 +73,7 @@ TEST(BackgroundJobs, BelongToTheProcessThatAddedThem) {
   if (child == 0) {
     alarm(20); // rather than wait for ever
     int own = 0;
-    jobs->add([&](const std::atomic<bool> &) { ++own; });
+    (void)jobs->add([&](const std::atomic<bool> &) { ++own; });
     jobs->wait();
     delete jobs;
     _exit(own == 1 && runs == 0 ? 0 : 1);
