@@ -13,6 +13,7 @@
 #include "API/TunedTable.h"
 #include "Driver/Memory.h"
 #include "Jit/Arguments.h"
+#include "Jit/KernelCache.h"
 #include "Jit/LoadedKernel.h"
 #include "Jit/TuningSearch.h"
 #include "Model/Layer.h"
@@ -75,7 +76,8 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   CompileRequest requestFor(CallKind kind, const KernelConfig &chosen) const;
   /// That kernel, loaded, with what it reads on the device.
   Result<std::shared_ptr<const LoadedKernel>>
-  load(CallKind kind, const KernelConfig &chosen) const;
+  load(CallKind kind, const KernelConfig &chosen,
+       Keep keep = Keep::Always) const;
   /// Calls of this layer to be timed; see Tuner.cpp.
   class ColdCalls;
   /// The kind of a call.
@@ -98,7 +100,8 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
     size_t measured = 0;
     std::optional<KernelConfig> best;
   };
-  /// Searches `configs`, of which `times` are known. One search at a time.
+  /// Searches `configs`, of which `times` are known, and holds the best one's
+  /// kernel if it was measured. One search at a time.
   Result<Search> search(DType type, int64_t rows,
                         llvm::ArrayRef<KernelConfig> configs,
                         const MeasuredTimes &times, const SearchLimits &limits,

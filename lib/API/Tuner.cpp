@@ -100,7 +100,7 @@ Result<QuantLinear::State::Search> QuantLinear::State::search(
   }
   std::vector<std::shared_ptr<const LoadedKernel>> kernels(configs.size());
   auto compile = [&](size_t i) {
-    auto loaded = load(kind, configs[i]);
+    auto loaded = load(kind, configs[i], Keep::WhileHeld);
     if (loaded.ok())
       kernels[i] = *loaded;
     return loaded.status();
@@ -155,6 +155,10 @@ Result<QuantLinear::State::Search> QuantLinear::State::search(
     return found[order[0]].status.withContext(
         "no configuration runs; the first");
   result.best = configs[order[0]];
+  // Calls to come run it; the others go.
+  std::lock_guard lock(mutex);
+  if (kernels[order[0]])
+    hold(kernels[order[0]]);
   return result;
 }
 
@@ -214,8 +218,9 @@ void QuantLinear::State::tuneInBackground(DType type, int64_t rows) {
 //===----------------------------------------------------------------------===//
 
 Result<std::shared_ptr<const LoadedKernel>>
-QuantLinear::State::load(CallKind kind, const KernelConfig &chosen) const {
-  auto loaded = findOrCompile(requestFor(kind, chosen), device);
+QuantLinear::State::load(CallKind kind, const KernelConfig &chosen,
+                         Keep keep) const {
+  auto loaded = findOrCompile(requestFor(kind, chosen), device, keep);
   if (loaded.ok() && device && !(*loaded)->readsPacked())
     if (Status status = weights.bringCheckpointOrder(layer, *device);
         !status.ok())

@@ -10,11 +10,13 @@
 #include "Jit/KernelCache.h"
 #include "Jit/KernelStore.h"
 #include "Support/Log.h"
+#include "Support/OutOfMemory.h"
 #include "llvm/Support/Format.h"
 #include <chrono>
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <pthread.h>
 
 using namespace nibble;
@@ -22,9 +24,22 @@ using namespace nibble;
 using Loaded = Result<std::shared_ptr<const LoadedKernel>>;
 
 namespace {
+/// The place of one kernel.
+struct Place {
+  /// Valid while a thread makes it.
+  std::shared_future<Loaded> making;
+  /// Found while somebody holds it.
+  std::weak_ptr<const LoadedKernel> made;
+  /// Set if it stays as long as the process.
+  std::shared_ptr<const LoadedKernel> kept;
+
+  bool isEmpty() const { return !making.valid() && made.expired(); }
+};
+
 struct Kernels {
   std::mutex mutex;
-  std::map<std::string, std::shared_future<Loaded>> loaded;
+  /// By what each is compiled from, and its device.
+  std::map<std::string, Place> places;
 };
 } // namespace
 
@@ -36,9 +51,8 @@ static Kernels &kernels() {
     // the others were making, or holds the lock that they held.
     pthread_atfork([] { made->mutex.lock(); }, [] { made->mutex.unlock(); },
                    [] {
-                     std::erase_if(made->loaded, [](auto &each) {
-                       return each.second.wait_for(std::chrono::seconds(0)) !=
-                              std::future_status::ready;
+                     std::erase_if(made->places, [](auto &each) {
+                       return each.second.making.valid();
                      });
                      made->mutex.unlock();
                    });
@@ -46,6 +60,35 @@ static Kernels &kernels() {
   }();
   return *all;
 }
+
+namespace {
+/// A kernel that this thread makes. When it goes, by an exception, too, those
+/// who wait get what became of it, and the next one to ask may try again.
+class Making {
+public:
+  /// Of place `name`, which is `place`. With the lock held.
+  Making(const std::string &name, Place &place) : name(name) {
+    place.making = promise.get_future().share();
+  }
+  ~Making() {
+    {
+      std::lock_guard lock(kernels().mutex);
+      Place &place = kernels().places.find(name)->second;
+      place.making = {};
+      if (result.ok())
+        place.made = *result;
+    }
+    // Nothing here allocates.
+    promise.set_value(std::move(result));
+  }
+  Making(const Making &) = delete;
+  Loaded result = outOfMemory();
+
+private:
+  const std::string &name;
+  std::promise<Loaded> promise;
+};
+} // namespace
 
 static Loaded loadOnDevice(CompiledKernel kernel,
                            const driver::Device &device) {
@@ -90,32 +133,44 @@ static Loaded makeAndLoad(const std::string &key, const CompileRequest &request,
   return loaded;
 }
 
+/// The kernel of place `name`, whoever makes it.
+static Loaded findOrMake(const std::string &name,
+                         llvm::function_ref<Loaded()> make) {
+  Kernels &all = kernels();
+  std::shared_future<Loaded> future;
+  std::optional<Making> making;
+  {
+    std::lock_guard lock(all.mutex);
+    if (auto found = all.places.find(name); found != all.places.end()) {
+      if (auto kernel = found->second.made.lock())
+        return kernel;
+      future = found->second.making;
+    }
+    if (!future.valid()) {
+      // Those that nobody holds any more.
+      std::erase_if(all.places,
+                    [](auto &each) { return each.second.isEmpty(); });
+      making.emplace(name, all.places[name]);
+    }
+  }
+  if (!making)
+    return future.get();
+  making->result = make();
+  return making->result;
+}
+
 Loaded nibble::findOrCompile(const CompileRequest &request,
-                             const driver::Device *device) {
+                             const driver::Device *device, Keep keep) {
   Result<std::string> key = requestKey(request);
   if (!key.ok())
     return key.status();
-  std::string place =
+  std::string name =
       *key + (device ? " " + std::to_string(device->ordinal()) : "");
-  std::promise<Loaded> promise;
-  std::shared_future<Loaded> future;
-  Kernels &all = kernels();
-  bool first;
-  {
-    std::lock_guard lock(all.mutex);
-    auto [at, added] = all.loaded.try_emplace(place);
-    first = added;
-    if (added)
-      at->second = promise.get_future().share();
-    future = at->second;
+  Loaded loaded =
+      findOrMake(name, [&] { return makeAndLoad(*key, request, device); });
+  if (loaded.ok() && keep == Keep::Always) {
+    std::lock_guard lock(kernels().mutex);
+    kernels().places[name].kept = *loaded;
   }
-  if (!first)
-    return future.get();
-  Loaded loaded = makeAndLoad(*key, request, device);
-  if (!loaded.ok()) {
-    std::lock_guard lock(all.mutex);
-    all.loaded.erase(place);
-  }
-  promise.set_value(loaded);
   return loaded;
 }

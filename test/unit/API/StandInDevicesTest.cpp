@@ -373,6 +373,47 @@ TEST_F(StandInTuning, BlockingTunesBeforeTheFirstCall) {
   EXPECT_EQ(configOf(other), configOf(layer));
 }
 
+/// Of what was tried only what runs stays loaded.
+TEST_F(StandInTuning, LosersAreGivenBack) {
+  auto loaded = [&] { return state->held[Modules].size(); };
+  auto loads = [&] { return state->calls[Entry_cuModuleLoadDataEx].count; };
+  {
+    QuantLinear layer = layerBy(TuningPolicy::Heuristic, 336);
+    ASSERT_TRUE(call(layer).ok());
+    std::string untuned = configOf(layer);
+    size_t before = loaded();
+    int loadsBefore = loads();
+    Result<std::vector<Candidate>> tried = layer.tune(DType::F16, rows);
+    ASSERT_TRUE(tried.ok()) << tried.status().message();
+    EXPECT_GT(loads(), loadsBefore + 5);
+    std::string tuned = (*tried)[0].config;
+    EXPECT_LE(loaded(), before + (tuned != untuned));
+    // What the next call runs is there.
+    loadsBefore = loads();
+    ASSERT_TRUE(call(layer).ok());
+    EXPECT_EQ(configOf(layer), tuned);
+    EXPECT_EQ(loads(), loadsBefore);
+  }
+  for (TuningPolicy policy :
+       {TuningPolicy::Blocking, TuningPolicy::Background}) {
+    QuantLinear layer =
+        layerBy(policy, policy == TuningPolicy::Blocking ? 352 : 368);
+    size_t before = loaded();
+    ASSERT_TRUE(call(layer).ok());
+    ASSERT_TRUE(layer.prepareAll({DType::F16}, {rows}).ok());
+    // With Background the first call runs the untuned one.
+    EXPECT_LE(loaded(), before + (policy == TuningPolicy::Blocking ? 1 : 2));
+  }
+  // A layer that was tuned and never ran takes its kernel along.
+  size_t before = loaded();
+  {
+    QuantLinear layer = layerBy(TuningPolicy::Heuristic, 384);
+    ASSERT_TRUE(layer.tune(DType::F16, rows, {"BLOCK_M=16 BLOCK_N=32"}).ok());
+    EXPECT_EQ(loaded(), before + 1);
+  }
+  EXPECT_EQ(loaded(), before);
+}
+
 /// Where threads cannot be started any more, calls run what there is.
 /// test/lit/Tools/exhausted.test preloads what lets them fail, and sees what is
 /// said of tuning in the background.
