@@ -52,6 +52,9 @@ using namespace nibble::test;
 static StandIn state;
 EXPORT StandIn *nibbleStandIn() { return &state; }
 
+static thread_local bool isBusy = false;
+EXPORT bool nibbleStandInIsBusy() { return isBusy; }
+
 static std::mutex mutex;
 
 /// A thread's contexts, the current one last. Plain memory: the library can be
@@ -475,9 +478,15 @@ bool startsWith(const char *text, const char *begin) {
   return std::strncmp(text, begin, std::strlen(begin)) == 0;
 }
 
+struct Busy {
+  Busy() { isBusy = true; }
+  ~Busy() { isBusy = false; }
+};
+
 template <int entry, auto function, typename... Args>
 CuResult checked(Args... args) {
   std::lock_guard lock(mutex);
+  Busy busy;
   StandIn::Call &call = state.calls[entry];
   call = {call.count + 1, current(), captureMode};
   if (entry == state.failing)

@@ -81,6 +81,10 @@ struct StandIn {
 constexpr const char *standInName = "nibbleStandIn";
 using StandInFunction = StandIn *(*)();
 
+/// And one of this name, which says whether this thread is in a call.
+constexpr const char *standInBusyName = "nibbleStandInIsBusy";
+using StandInBusyFunction = bool (*)();
+
 /// Device memory of a stand-in's device, and the largest block's threads.
 constexpr std::size_t standInMemory[2] = {1 << 20, 1 << 16};
 constexpr unsigned standInThreads = 1024;
