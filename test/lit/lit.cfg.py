@@ -24,6 +24,7 @@ config.substitutions += [
     ("%kernels", os.path.join(config.nibble_source, "kernels")),
     ("%python", venv if os.path.exists(venv) else shutil.which("python3")),
     ("%cxx", config.cxx_compiler),
+    ("%cc", config.c_compiler),
 ]
 
 # `ptxas` comes with the CUDA toolkit and is not needed for anything else.

@@ -7,9 +7,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../TestFolder.h"
-#include "Model/Safetensors.h"
 #include "Refused.h"
+#include "TestCheckpoint.h"
 #include "TestLayer.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <algorithm>
@@ -176,29 +175,6 @@ TEST(Fuse, GivesTheLayersSideBySide) {
   EXPECT_FALSE(QuantLinear::fuse({}).ok());
 }
 
-/// Writes `layers` as a checkpoint of 4 bits and groups of 32 rows.
-void write(const TestFolder &folder,
-           const std::map<std::string, model::Layer> &layers) {
-  std::vector<model::TensorToWrite> tensors;
-  auto add = [&](const std::string &name, const char *dtype,
-                 std::vector<int64_t> shape, const auto &array) {
-    const auto *bytes = reinterpret_cast<const uint8_t *>(array.data());
-    tensors.push_back({name,
-                       dtype,
-                       std::move(shape),
-                       {bytes, array.size() * sizeof(array[0])}});
-  };
-  for (const auto &[name, layer] : layers) {
-    int64_t K = layer.inFeatures, N = layer.outFeatures;
-    add(name + ".qweight", "I32", {K / 8, N}, layer.qweight);
-    add(name + ".qzeros", "I32", {layer.groups, N / 8}, layer.qzeros);
-    add(name + ".scales", "F16", {layer.groups, N}, layer.scales);
-    add(name + ".g_idx", "I32", {K}, layer.gIdx);
-  }
-  ASSERT_TRUE(model::writeSafetensors(folder / "m.safetensors", tensors).ok());
-  folder.write("quantize_config.json", R"({"bits": 4, "group_size": 32})");
-}
-
 TEST(Fuse, LoadsLayersSideBySide) {
   Whole whole(4, 32, 128, 64, Groups::Shuffled);
   model::Layer q = whole.model;
@@ -209,7 +185,7 @@ TEST(Fuse, LoadsLayersSideBySide) {
   model::Layer other = v;
   std::reverse(other.gIdx.begin(), other.gIdx.end());
   TestFolder files;
-  write(files, {{"a.q", q}, {"a.v", v}, {"a.other", other}});
+  writeCheckpoint(files, {{"a.q", q}, {"a.v", v}, {"a.other", other}});
   Result<QuantLinear> fused =
       QuantLinear::loadFused(files.path(), {"a.q", "a.v"});
   ASSERT_TRUE(fused.ok()) << fused.status().message();

@@ -11,9 +11,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "../Driver/StandIn.h"
+#include "../TestFolder.h"
 #include "Driver/Memory.h"
 #include "Driver/Stream.h"
 #include "Refused.h"
+#include "TestC.h"
 #include "TestLayer.h"
 #include <chrono>
 #include <dlfcn.h>
@@ -511,6 +513,47 @@ TEST_F(StandInTuning, GivenConfigurationsStay) {
   EXPECT_EQ(timed(), before);
   EXPECT_NE(configOf(layer).find("overlap=1"), std::string::npos)
       << configOf(layer);
+}
+
+/// What C is told of tuning, and what it keeps.
+TEST_F(StandInTuning, ByTheCAbi) {
+  nibble_options options = NIBBLE_OPTIONS_INIT;
+  options.device = "cuda:0";
+  CLayer layer, tuning;
+  ASSERT_C(nibble_layer_empty(4, 32, K, 352, 0, &options, layer.out()));
+  EXPECT_STREQ(layer.info().device, "cuda:0");
+  std::vector<std::string> configs;
+  auto tried = [](const nibble_candidate *candidate, void *user) {
+    EXPECT_EQ(candidate->size, sizeof(*candidate));
+    EXPECT_EQ(candidate->status, NIBBLE_OK) << candidate->error;
+    EXPECT_STREQ(candidate->error, "");
+    EXPECT_LE(candidate->p10, candidate->median);
+    EXPECT_LE(candidate->median, candidate->p90);
+    static_cast<std::vector<std::string> *>(user)->push_back(candidate->config);
+  };
+  const char *given[] = {"BLOCK_M=16", "BLOCK_M=32"};
+  ASSERT_C(
+      nibble_layer_tune(layer, NIBBLE_F16, rows, given, 2, tried, &configs));
+  EXPECT_EQ(configs.size(), 2u);
+  nibble_kernel kernel = NIBBLE_KERNEL_INIT;
+  ASSERT_C(nibble_layer_prepare(layer, NIBBLE_F16, rows, &kernel));
+  EXPECT_EQ(kernel.config, configs.at(0));
+
+  options.tuning = NIBBLE_TUNING_BLOCKING;
+  ASSERT_C(nibble_layer_empty(4, 32, K, 352, 0, &options, tuning.out()));
+  size_t measured = 0;
+  auto progress = [](const nibble_prepared *prepared, void *user) {
+    *static_cast<size_t *>(user) += prepared->measured;
+  };
+  nibble_dtype type = NIBBLE_F16;
+  int64_t other = 40;
+  ASSERT_C(nibble_layer_prepare_all(tuning, &type, 1, &other, 1, progress,
+                                    &measured));
+  EXPECT_GT(measured, 0u);
+  TestFolder folder;
+  std::string path = folder / "tuned.nbl";
+  ASSERT_C(nibble_save_tuning(path.c_str()));
+  ASSERT_C(nibble_load_kernels(path.c_str()));
 }
 
 TEST_F(StandInTuning, FailuresLeaveTheUntunedChoice) {

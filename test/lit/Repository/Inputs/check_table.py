@@ -25,7 +25,7 @@ def main():
     tests = set()
     for path in root.glob("test/unit/**/*.cpp"):
         tests.update(".".join(names) for names in
-                     re.findall(r"TEST\((\w+), (\w+)\)", path.read_text()))
+                     re.findall(r"TEST(?:_F)?\((\w+), (\w+)\)", path.read_text()))
     rows, problems = 0, []
     for line in (root / "docs" / "checks.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
