@@ -10,7 +10,6 @@ format of what is written.
 """
 
 import argparse
-import ctypes
 import datetime
 import json
 import math
@@ -21,6 +20,7 @@ from types import SimpleNamespace
 
 import torch
 
+import nibble
 import seed
 
 COLD_BYTES = 256 << 20
@@ -63,55 +63,38 @@ class Nibble:
     name = "nibble"
 
     def __init__(self, library, layers, bits, group, act_order, dtype, config):
-        self.lib, self.bfloat = library, int(dtype == torch.bfloat16)
+        self.dtype = nibble.BF16 if dtype == torch.bfloat16 else nibble.F16
         self.layers = []
         for layer in layers:
             host = [t.cpu() for t in (layer.qweight, layer.qzeros, layer.scales, layer.g_idx)]
-            at = [ctypes.c_void_p(t.data_ptr()) for t in host]
-            made = self.lib.bench_create(
-                bits, ctypes.c_int64(group), ctypes.c_int64(layer.g_idx.numel()),
-                ctypes.c_int64(layer.qweight.shape[1]), at[0], at[1], at[2],
-                at[3] if act_order else None, b"cuda:0", config.encode())
-            self.layers.append(self.check(made))
-
-    def check(self, made):
-        if not made:
-            raise RuntimeError(self.lib.bench_error().decode())
-        return ctypes.c_void_p(made)
+            types = (nibble.I32, nibble.I32, nibble.F16, nibble.I32)
+            arrays = [nibble.Tensor(t.data_ptr(), type, t.shape) for t, type in zip(host, types)]
+            self.layers.append(nibble.Layer(library, bits, group, *arrays[:3], arrays[3] if act_order else None,
+                                            "cuda:0", config))
 
     def prepare(self, x, y):
-        needed = self.lib.bench_workspace(self.layers[0], ctypes.c_void_p(x.data_ptr()), ctypes.c_int64(x.shape[0]),
-                                          self.bfloat)
         # One for all layers, whose calls come one after another.
+        needed = self.layers[0].workspace_size(self.tensor(x))
         self.workspace = torch.empty(max(needed, 1), dtype=torch.uint8, device="cuda")
-        text = ctypes.create_string_buffer(1024)
-        if self.lib.bench_prepare(self.layers[0], ctypes.c_int64(x.shape[0]), self.bfloat, text, ctypes.c_size_t(1024)):
-            raise RuntimeError(self.lib.bench_error().decode())
-        return text.value.decode()
+        return self.layers[0].prepare(self.dtype, x.shape[0])
 
     def tune(self, rows):
         """What was measured of nibble's own configurations, the fastest first."""
-        text = ctypes.create_string_buffer(1 << 20)
-        if self.lib.bench_tune(self.layers[0], ctypes.c_int64(rows), self.bfloat, text, ctypes.c_size_t(1 << 20)):
-            raise RuntimeError(self.lib.bench_error().decode())
-        tried = []
-        for line in text.value.decode().splitlines():
-            us, config = line.split(" ", 1)
-            tried.append({"config": config, "us": float(us)})
-        return tried
+        return self.layers[0].tune(self.dtype, rows)
 
-    def arguments(self, i, x, y):
-        return (self.layers[i % len(self.layers)], ctypes.c_void_p(x.data_ptr()), ctypes.c_void_p(y.data_ptr()),
-                ctypes.c_int64(x.shape[0]), self.bfloat, ctypes.c_void_p(torch.cuda.current_stream().cuda_stream),
-                ctypes.c_void_p(self.workspace.data_ptr()), ctypes.c_size_t(self.workspace.numel()))
+    def tensor(self, array):
+        return nibble.Tensor(array.data_ptr(), self.dtype, array.shape)
+
+    def arguments(self, x, y):
+        return (self.tensor(x), self.tensor(y), torch.cuda.current_stream().cuda_stream, self.workspace.data_ptr(),
+                self.workspace.numel())
 
     def call(self, i, x, y):
-        if self.lib.bench_forward(*self.arguments(i, x, y)):
-            raise RuntimeError(self.lib.bench_error().decode())
+        self.layers[i % len(self.layers)].forward(*self.arguments(x, y))
 
     def close(self):
         for layer in self.layers:
-            self.lib.bench_destroy(layer)
+            layer.close()
 
 
 class Triton:
@@ -217,15 +200,6 @@ def point(peer, exact, x, case, chain=False):
     return {"impl": peer.name, **case, "us": us, "us_p10": p10, "us_p90": p90, "rel_err": error, "config": config}
 
 
-def load_library(path):
-    library = ctypes.CDLL(str(path))
-    library.bench_create.restype = ctypes.c_void_p
-    library.bench_workspace.restype = ctypes.c_size_t
-    library.bench_error.restype = ctypes.c_char_p
-    library.bench_destroy.argtypes = [ctypes.c_void_p]
-    return library
-
-
 def main():
     here = pathlib.Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -252,7 +226,7 @@ def main():
         parser.error("the Triton kernel takes no codes of 3 bits; leave triton out of --impl")
     if options.chain and any(shape.split("x")[0] != shape.split("x")[1] for shape in options.shapes.split(",")):
         parser.error("--chain takes shapes with K equal to N")
-    library = load_library(options.library) if "nibble" in wanted else None
+    library = nibble.Library(options.library) if "nibble" in wanted else None
     commit = options.commit or subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True,
                                               text=True).stdout.strip()
     driver = subprocess.run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],

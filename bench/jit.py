@@ -9,7 +9,6 @@ the format of what is written.
 """
 
 import argparse
-import ctypes
 import datetime
 import json
 import os
@@ -88,17 +87,17 @@ def host_calls(library, K, N):
     import torch
 
     import bench
+    import nibble
     layer = bench.random_layer(K, N, 4, 128, False)
     x = torch.randn(1, K, dtype=torch.float16, device="cuda")
     y = torch.empty(1, N, dtype=torch.float16, device="cuda")
-    nibble = bench.Nibble(bench.load_library(library), [layer], 4, 128, False, torch.float16, "")
-    nibble.prepare(x, y)
+    peer = bench.Nibble(nibble.Library(library), [layer], 4, 128, False, torch.float16, "")
+    peer.prepare(x, y)
     triton = bench.Triton([layer], 4)
     triton.prepare(x, y)
-    nibble.lib.bench_host_call.restype = ctypes.c_double
 
     def nibbles():
-        return nibble.lib.bench_host_call(*nibble.arguments(0, x, y), BURST)
+        return peer.layers[0].host_call(*peer.arguments(x, y), BURST)
 
     def tritons():
         begin = time.perf_counter()
@@ -114,7 +113,7 @@ def host_calls(library, K, N):
             taken.append(burst())
         times.append(statistics.median(taken))
     torch.cuda.synchronize()
-    nibble.close()
+    peer.close()
     return times
 
 
