@@ -39,8 +39,6 @@ nibble_status c::call(Given given, llvm::function_ref<Status()> work) noexcept {
     });
     return status.ok() ? NIBBLE_OK
                        : fail(status.code(), status.message().c_str());
-  } catch (const std::bad_alloc &) { // not even for the message
-    return fail(ErrorCode::OutOfMemory, "host memory ran out");
   } catch (const std::exception &error) {
     return fail(ErrorCode::Internal, error.what());
   }

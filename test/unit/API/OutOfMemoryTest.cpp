@@ -224,8 +224,8 @@ public:
   }
   ErrorCode reserve() {
     QuantLinear target = empties;
-    // For another stream each time; here it is a name alone.
-    return target.reserveWorkspace(rows, ++stream).code();
+    // More each time, and for another stream; here it is a name alone.
+    return target.reserveWorkspace(++reservedRows, ++stream).code();
   }
   ErrorCode tune() {
     return layer.tune(DType::F16, rows, configs).status().code();
@@ -293,6 +293,7 @@ private:
   std::vector<int64_t> counts = {1, rows, 20};
   std::vector<std::string> configs = {"BLOCK_M=16", "lorax"};
   char *stream = nullptr;
+  int64_t reservedRows = rows;
 };
 
 TEST(OutOfMemory, Calls) { LayerCalls("cpu").testAll(); }
