@@ -19,9 +19,9 @@
 #include "Jit/TuningSearch.h"
 #include "Support/Digest.h"
 #include "Support/Environment.h"
+#include "Support/Processors.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/Threading.h"
 #include "llvm/Support/raw_ostream.h"
 #include <limits>
 
@@ -173,7 +173,7 @@ QuantLinear::State::tuneOnce(DType type, int64_t rows,
   // comes before five in a row that gain nothing.
   SearchLimits limits;
   limits.patience = 6;
-  limits.threads = llvm::hardware_concurrency().compute_thread_count();
+  limits.threads = computeThreads(/*cores=*/false);
   if (double peak = peakRate(properties); peak > 0)
     limits.floor = memoryFloor(callBytes(layer, rows, type), peak);
   Result<Search> found = search(
@@ -338,7 +338,7 @@ QuantLinear::tune(DType type, int64_t rows,
     add(loraxConfigs(state->layer, rows));
   }
   SearchLimits limits;
-  limits.threads = llvm::hardware_concurrency().compute_thread_count();
+  limits.threads = computeThreads(/*cores=*/false);
   std::lock_guard lock(measuring());
   Result<State::Search> found =
       state->search(type, rows, chosen, {}, limits, [] { return false; });

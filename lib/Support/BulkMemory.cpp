@@ -8,8 +8,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Support/BulkMemory.h"
+#include "Support/Processors.h"
 #include "Support/ThreadPool.h"
-#include "llvm/Support/Threading.h"
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -55,8 +55,7 @@ void nibble::fillBulk(size_t count, size_t bytes,
                       llvm::function_ref<void(size_t begin, size_t end)> fill) {
   size_t threads = std::min(count * bytes / threadBytes, maxThreads);
   if (threads > 1)
-    threads = std::min<size_t>(
-        threads, llvm::hardware_concurrency().compute_thread_count());
+    threads = std::min<size_t>(threads, computeThreads(/*cores=*/false));
   if (threads <= 1) {
     if (count)
       fill(0, count);

@@ -81,6 +81,15 @@ Environment::read(function_ref<const char *(const char *name)> get) {
     refuse("NIBBLE_PRINT_TUNING", "1 or 0");
   result.printsTuning = prints == "1";
 
+  if (StringRef threads = value("NIBBLE_THREADS"); !threads.empty()) {
+    constexpr unsigned most = 1024;
+    unsigned number;
+    if (!threads.getAsInteger(10, number) && number >= 1 && number <= most)
+      result.threads = number;
+    else
+      refuse("NIBBLE_THREADS", "a number from 1 to 1024");
+  }
+
   if (StringRef level = value("NIBBLE_LOG"); !level.empty()) {
     auto known = StringSwitch<std::optional<LogLevel>>(level)
                      .Case("off", LogLevel::Off)

@@ -40,6 +40,8 @@ struct Environment {
   std::string overrideFolder;
   /// NIBBLE_PRINT_TUNING: 1 or 0.
   bool printsTuning = false;
+  /// NIBBLE_THREADS: how many threads compute; 0 if it is not set.
+  unsigned threads = 0;
   /// NIBBLE_LOG: off, warning, info or debug.
   LogLevel logLevel = LogLevel::Warning;
   /// What could not be understood, a message each.

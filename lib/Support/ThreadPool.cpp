@@ -8,7 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Support/ThreadPool.h"
-#include "llvm/Support/Threading.h"
+#include "Support/Processors.h"
 #include <algorithm>
 #include <exception>
 #include <pthread.h>
@@ -67,8 +67,7 @@ ThreadPool &ThreadPool::shared() {
   });
   std::lock_guard lock(mutex);
   if (!pool)
-    pool = new ThreadPool(
-        llvm::heavyweight_hardware_concurrency().compute_thread_count());
+    pool = new ThreadPool(computeThreads(/*cores=*/true));
   return *pool;
 }
 

@@ -33,7 +33,7 @@ public:
   explicit ThreadPool(unsigned threads);
   ~ThreadPool();
 
-  /// The pool of the process: a thread for each processor it may run on.
+  /// The pool of the process: a thread for each core (computeThreads()).
   static ThreadPool &shared();
 
   /// Calls `body` for ranges that make up [0, count), on this thread and the

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Support/Environment.h"
+#include "Support/Processors.h"
 #include <gtest/gtest.h>
 #include <map>
 
@@ -52,6 +53,30 @@ TEST(Environment, Sizes) {
                                       std::string(wrong) + "', expected"),
               std::string::npos);
   }
+}
+
+TEST(Environment, Threads) {
+  EXPECT_EQ(read({}).threads, 0u);
+  EXPECT_EQ(read({{"NIBBLE_THREADS", "3"}}).threads, 3u);
+  for (const char *wrong : {"0", "-1", "1025", "two", "99999999999"}) {
+    Environment result = read({{"NIBBLE_THREADS", wrong}});
+    EXPECT_EQ(result.threads, 0u) << wrong;
+    ASSERT_EQ(result.problems.size(), 1u) << wrong;
+    EXPECT_EQ(result.problems[0], "NIBBLE_THREADS is '" + std::string(wrong) +
+                                      "', expected a number from 1 to 1024; "
+                                      "it is ignored");
+  }
+}
+
+TEST(Processors, FollowTheContainersQuota) {
+  EXPECT_EQ(processorsOfQuota("200000 100000\n"), 2u);
+  EXPECT_EQ(processorsOfQuota("150000 100000"), 2u);
+  EXPECT_EQ(processorsOfQuota("1000 100000"), 1u);
+  EXPECT_EQ(processorsOfQuota("0 100000"), 1u);
+  for (const char *none : {"", "max 100000", "100000", "100000 0", "1 2 3"})
+    EXPECT_EQ(processorsOfQuota(none), std::nullopt) << none;
+  EXPECT_GE(computeThreads(/*cores=*/true), 1u);
+  EXPECT_GE(computeThreads(/*cores=*/false), computeThreads(/*cores=*/true));
 }
 
 TEST(Environment, ListsAndLevels) {
