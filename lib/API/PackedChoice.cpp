@@ -235,8 +235,9 @@ static void addPipelines(llvm::SmallVectorImpl<Candidate> &candidates,
     for (int64_t warpsN : {1, 2, 4, 7})
       for (int64_t warpsK : {1, 2, 4, 8}) {
         int64_t warps = warpsN * warpsK * program.unitWarps();
-        // More, or fewer than a multiprocessor has schedulers, never won.
-        if (warps > 16 || warps < 4)
+        // More, or fewer than a multiprocessor has schedulers, never won, nor
+        // several tiles of so many rows.
+        if (warps > 16 || warps < 4 || (wgmma && blockM >= 128 && tiles > 1))
           continue;
         program.warps = static_cast<int>(warps);
         program.blockN = tiles * warpsN * program.tileWidth();

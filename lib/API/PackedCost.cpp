@@ -67,10 +67,10 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // and a warp's way through one.
   double issue, tensor, latency, held;
   if (program.wgmma) {
-    issue = 2.1 * warpsN * (tiles * mmas * (decode + 4) + 27 + 0.9 * blockM);
-    tensor = warpsN * tiles * mmas * blockM / 2 / 0.86;
-    latency = tiles * 2 * (83 + 5.5 * blockM);
-    held = 1.24 * warpsK;
+    issue = 2.18 * warpsN * (tiles * mmas * (decode + 4) + 18.6 + 1.1 * blockM);
+    tensor = warpsN * tiles * mmas * blockM / 2 / 0.73;
+    latency = tiles * 2 * (163 + 4.22 * blockM);
+    held = 1.23 * warpsK;
   } else {
     issue = 1.66 / 4 * warpsN *
             (tiles * (mmas * decode + blockM / 2) +
