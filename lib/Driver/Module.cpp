@@ -80,6 +80,10 @@ Module::load(const Device &device, const std::string &cubin,
             std::to_string(device.properties().maxSharedBytesPerBlock));
   std::unique_ptr<Module> result(new Module(device));
   result->dynamicSharedBytes = sharedBytes;
+  // Graphs have such launches from CUDA 12.3 on, and any stream may be
+  // captured. Without, the code's wait is for what has ended.
+  constexpr int leastVersion = 12030;
+  overlap &= device.driver().version() >= leastVersion;
   result->overlaps = overlap;
   NIBBLE_CUDA_TRY(device.driver(), cuModuleLoadDataEx,
                   (&result->module, cubin.data(), 0, nullptr, nullptr),

@@ -27,7 +27,8 @@ public:
   /// Loads `cubin` and finds entry `name`, whose blocks need `sharedBytes` of
   /// dynamic shared memory; Unsupported if that does not fit the device. With
   /// `overlap` blocks may begin while the kernel before on the stream still
-  /// runs, for which the code waits by itself (griddepcontrol.wait).
+  /// runs, for which the code waits by itself (griddepcontrol.wait), if the
+  /// driver is recent enough.
   static Result<std::unique_ptr<Module>>
   load(const Device &device, const std::string &cubin, const std::string &name,
        int64_t sharedBytes, bool overlap = false);

@@ -139,6 +139,23 @@ TEST_F(DeviceModules, ThatOverlapTakeTheirPartOfAMultiprocessor) {
   EXPECT_EQ(state->sharedPreferred, 100);
 }
 
+TEST_F(DeviceModules, OverlapWhereGraphsCan) {
+  for (auto [version, attributes, bytes] :
+       {std::tuple(12020, 0u, 5000u), std::tuple(12030, 1u, 232448u)}) {
+    state->version = version;
+    Result<std::unique_ptr<Driver>> other = Driver::load(standInPath("works"));
+    ASSERT_TRUE(other.ok()) << other.status().message();
+    Result<Device *> its = (*other)->device(0);
+    ASSERT_TRUE(its.ok()) << its.status().message();
+    Result<std::unique_ptr<Module>> module =
+        Module::load(**its, "cubin ", "kernel", 5000, /*overlap=*/true);
+    ASSERT_TRUE(module.ok()) << module.status().message();
+    ASSERT_TRUE((*module)->launch(1, 64, nullptr, nullptr).ok());
+    EXPECT_EQ(state->launch.attributeCount, attributes) << version;
+    EXPECT_EQ(state->launch.sharedMemBytes, bytes) << version;
+  }
+}
+
 TEST_F(DeviceModules, LaunchNeitherTooManyNorNone) {
   std::unique_ptr<Module> module = load();
   EXPECT_REFUSED(module->launch(int64_t(INT_MAX) + 1, 32, nullptr, nullptr),

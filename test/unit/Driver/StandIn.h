@@ -55,6 +55,9 @@ struct StandIn {
   int misuses = 0;
   std::string misuse;
 
+  /// The version of CUDA that is told, if it is not the build's.
+  int version = 0;
+
   /// Whether device memory is told to be managed.
   bool memoryIsManaged = false;
   /// Whether memory that the stand-in did not allocate is told to be
