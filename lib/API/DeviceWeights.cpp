@@ -24,46 +24,33 @@ static const void *asPointer(const DeviceBuffer &buffer) {
   return reinterpret_cast<const void *>(buffer.address());
 }
 
-namespace {
-/// Brings arrays to a device on a stream of its own: the default stream may not
-/// be used while another one is captured.
-struct Bringer {
-  const driver::Device &device;
-  std::unique_ptr<driver::Stream> own;
-
-  static Result<Bringer> make(const driver::Device &device) {
-    Result<std::unique_ptr<driver::Stream>> stream =
-        driver::Stream::create(device);
-    if (!stream.ok())
-      return stream.status();
-    return Bringer{device, std::move(*stream)};
-  }
-  /// `from` is a vector or an ArrayRef.
-  template <typename ArrayT>
-  Status copy(const ArrayT &from, DeviceBuffer &to) const {
-    Result<DeviceBuffer> buffer = DeviceBuffer::copyOf(
-        device, from.data(), from.size() * sizeof(*from.data()), own->handle());
-    if (buffer.ok())
-      to = std::move(*buffer);
-    return buffer.status();
-  }
-};
-} // namespace
+/// `from` is a vector or an ArrayRef.
+template <typename ArrayT>
+static Status copy(const driver::Device &device, driver::CuStream stream,
+                   const ArrayT &from, DeviceBuffer &to) {
+  Result<DeviceBuffer> buffer = DeviceBuffer::copyOf(
+      device, from.data(), from.size() * sizeof(*from.data()), stream);
+  if (buffer.ok())
+    to = std::move(*buffer);
+  return buffer.status();
+}
 
 Result<DeviceWeights> DeviceWeights::upload(const model::Layer &layer,
                                             const driver::Device &device,
                                             const std::string &target,
                                             Orders orders) {
-  Result<Bringer> bringer = Bringer::make(device);
-  if (!bringer.ok())
-    return bringer.status();
+  // The default stream may not be used while another one is captured.
+  Result<std::unique_ptr<driver::Stream>> own = driver::Stream::create(device);
+  if (!own.ok())
+    return own.status();
+  driver::CuStream stream = (*own)->handle();
   DeviceWeights weights;
-  Status status = bringer->copy(layer.bias, weights.bias);
+  Status status = copy(device, stream, layer.bias, weights.bias);
   bool packs = orders != Orders::Checkpoint && model::packedGroupRows(layer);
   if (status.ok() && (orders != Orders::Packed || !packs))
-    status = weights.bringCheckpointOrder(layer, device);
+    status = weights.copyCheckpointOrder(layer, device, stream);
   if (status.ok() && packs)
-    status = weights.pack(layer, device, target);
+    status = weights.pack(layer, device, stream, target);
   if (!status.ok())
     return status;
   return weights;
@@ -74,17 +61,22 @@ Status DeviceWeights::bringCheckpointOrder(const model::Layer &layer,
   std::lock_guard lock(*bringing);
   if (qweight.address())
     return Status();
-  Result<Bringer> bringer = Bringer::make(device);
-  if (!bringer.ok())
-    return bringer.status();
+  Result<std::unique_ptr<driver::Stream>> own = driver::Stream::create(device);
+  return own.ok() ? copyCheckpointOrder(layer, device, (*own)->handle())
+                  : own.status();
+}
+
+Status DeviceWeights::copyCheckpointOrder(const model::Layer &layer,
+                                          const driver::Device &device,
+                                          driver::CuStream stream) {
   DeviceBuffer codesThere;
-  Status status = bringer->copy(layer.qzeros, qzeros);
+  Status status = copy(device, stream, layer.qzeros, qzeros);
   if (status.ok())
-    status = bringer->copy(layer.scaleBytes(), scales);
+    status = copy(device, stream, layer.scaleBytes(), scales);
   if (status.ok())
-    status = bringer->copy(layer.gIdx, gIdx);
+    status = copy(device, stream, layer.gIdx, gIdx);
   if (status.ok())
-    status = bringer->copy(layer.qweight, codesThere);
+    status = copy(device, stream, layer.qweight, codesThere);
   if (status.ok())
     qweight = std::move(codesThere); // all of it is there
   return status;
@@ -102,26 +94,23 @@ CompileRequest nibble::packRequest(int bits, const std::string &target) {
 
 Status DeviceWeights::pack(const model::Layer &layer,
                            const driver::Device &device,
-                           const std::string &target) {
+                           driver::CuStream stream, const std::string &target) {
   PackedOrder order(layer.bits);
   int64_t K = layer.inFeatures, N = layer.outFeatures;
   int64_t rows = order.packedRows(K), columns = order.packedColumns(N);
   // In the checkpoint's order: as they are, or rows of act-order, which are
   // sorted on the host.
-  Result<Bringer> bringer = Bringer::make(device);
-  if (!bringer.ok())
-    return bringer.status();
   DeviceBuffer unpacked;
   auto bringCodes = [&]() -> Status {
     if (!layer.actOrder)
       return qweight.address() ? Status()
-                               : bringer->copy(layer.qweight, unpacked);
+                               : copy(device, stream, layer.qweight, unpacked);
     Result<model::SortedLayer> made = model::sortRowsByGroup(layer);
     Status status = made.status();
     if (status.ok())
-      status = bringer->copy(made->layer.qweight, unpacked);
+      status = copy(device, stream, made->layer.qweight, unpacked);
     if (status.ok())
-      status = bringer->copy(made->permutation, permutation);
+      status = copy(device, stream, made->permutation, permutation);
     return status;
   };
   auto prepare = [&]() -> Status {
@@ -130,7 +119,8 @@ Status DeviceWeights::pack(const model::Layer &layer,
     if (!made.ok())
       return made.status();
     codes = std::move(*made);
-    return bringer->copy(model::packScalesAndZeros(layer), scalesAndZeros);
+    return copy(device, stream, model::packScalesAndZeros(layer),
+                scalesAndZeros);
   };
   // The codes are on their way while the rest is made.
   Status brought, prepared;
@@ -171,8 +161,8 @@ Status DeviceWeights::pack(const model::Layer &layer,
             {matrix(unpacked.address() ? unpacked : qweight, N),
              matrix(codes, columns)},
             values, words);
-  Status status = (*kernel)->launch(words, *programs, bringer->own->handle());
-  return status.ok() ? bringer->own->synchronize() : status;
+  Status status = (*kernel)->launch(words, *programs, stream);
+  return status.ok() ? driver::synchronize(device, stream) : status;
 }
 
 WeightAddresses DeviceWeights::addresses(bool packed) const {

@@ -62,8 +62,11 @@ public:
   size_t bytesRead(bool packed) const;
 
 private:
+  Status copyCheckpointOrder(const model::Layer &layer,
+                             const driver::Device &device,
+                             driver::CuStream stream);
   Status pack(const model::Layer &layer, const driver::Device &device,
-              const std::string &target);
+              driver::CuStream stream, const std::string &target);
 
   std::unique_ptr<std::mutex> bringing = std::make_unique<std::mutex>();
   driver::DeviceBuffer qweight, qzeros, scales, gIdx, bias;
