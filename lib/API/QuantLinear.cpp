@@ -322,7 +322,7 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
   if (!status.ok())
     return status;
   {
-    std::lock_guard lock(state->mutex);
+    std::lock_guard lock(state->reservedMutex);
     made->hostWorkspace = std::move(state->hostWorkspace);
     made->deviceWorkspaces = std::move(state->deviceWorkspaces);
   }
