@@ -24,6 +24,16 @@ static int64_t shared(const driver::DeviceProperties &device) {
   return static_cast<int64_t>(device.maxSharedBytesPerBlock);
 }
 
+/// Bulk copies, barriers that count them, and launches that overlap.
+static bool hasPipelines(const driver::DeviceProperties &device) {
+  return device.computeCapability >= 90;
+}
+
+/// It is sm_90a's alone.
+static bool hasWgmma(const driver::DeviceProperties &device) {
+  return device.computeCapability == 90;
+}
+
 /// The configuration of `program`. A call begins before the one before on the
 /// stream has ended where the device lets it: it reads weights meanwhile.
 static KernelConfig configOf(const PackedProgram &program, int splits,
@@ -38,7 +48,7 @@ static KernelConfig configOf(const PackedProgram &program, int splits,
   config.splits = splits;
   config.wgmma = program.wgmma;
   config.packed = 1;
-  config.overlap = device.computeCapability >= 90;
+  config.overlap = hasPipelines(device);
   return config;
 }
 
@@ -266,15 +276,13 @@ bool nibble::sortsColumns(const model::Layer &layer, int64_t rows,
   // Warps that fill stages gather a step of two rows in less time than its
   // weights take; with more rows they would hold up the memory.
   constexpr int64_t mostGathered = 2;
-  return layer.actOrder && device.computeCapability >= 90 &&
-         rows > mostGathered;
+  return layer.actOrder && hasPipelines(device) && rows > mostGathered;
 }
 
 bool nibble::hasPackedChoices(const model::Layer &layer, int64_t rows,
                               const driver::DeviceProperties &device) {
-  bool hasWgmma = device.computeCapability == 90; // sm_90a's alone
   return model::packedGroupRows(layer) &&
-         (hasWgmma || rows <= PackedProgram::mostRows);
+         (hasWgmma(device) || rows <= PackedProgram::mostRows);
 }
 
 std::vector<PackedChoice>
@@ -283,9 +291,8 @@ nibble::packedChoices(const model::Layer &layer, int64_t rows,
   if (!hasPackedChoices(layer, rows, device))
     return {};
   int64_t groupRows = model::packedGroupRows(layer);
-  if (device.computeCapability < 90)
+  if (!hasPipelines(device))
     return registerChoices(layer, rows, device);
-  bool hasWgmma = device.computeCapability == 90;
   PackedProgram program;
   program.bits = layer.bits;
   program.groupRows = groupRows;
@@ -293,7 +300,7 @@ nibble::packedChoices(const model::Layer &layer, int64_t rows,
   if (rows <= PackedProgram::mostRows)
     addPipelines(candidates, program, blockOf(rows), /*wgmma=*/false, rows,
                  layer, device);
-  if (hasWgmma && rows > 16)
+  if (hasWgmma(device) && rows > 16)
     for (int64_t blockM : {32, 64, 96, 128, 192, 256})
       // The smallest that holds all rows, and smaller ones where none does.
       if (blockM >= 64 ? blockM < rows + 64 || blockM == 64
