@@ -11,26 +11,22 @@
 #include "Driver/Stream.h"
 #include "Jit/Timing.h"
 #include "Support/Half.h"
+#include "llvm/Support/MathExtras.h"
 #include <chrono>
 #include <random>
 
 using namespace nibble;
 
-/// The bytes of a dense matrix; more than a vector takes if they do not fit.
-static size_t denseBytes(int64_t rows, int64_t columns, size_t elementBytes) {
-  size_t bytes;
-  return __builtin_mul_overflow(static_cast<size_t>(rows),
-                                static_cast<size_t>(columns) * elementBytes,
-                                &bytes)
-             ? SIZE_MAX
-             : bytes;
-}
-
 /// x of random numbers, and y.
 static std::pair<std::vector<char>, std::vector<char>>
 randomArrays(DType type, int64_t rows, const model::Layer &layer) {
-  std::vector<char> x(denseBytes(rows, layer.inFeatures, dtypeSize(type))),
-      y(denseBytes(rows, layer.outFeatures, 2));
+  // More than a vector takes if it does not fit.
+  auto bytes = [&](int64_t columns, size_t elementBytes) {
+    return llvm::SaturatingMultiply(
+        static_cast<size_t>(rows), static_cast<size_t>(columns) * elementBytes);
+  };
+  std::vector<char> x(bytes(layer.inFeatures, dtypeSize(type))),
+      y(bytes(layer.outFeatures, 2));
   std::minstd_rand random;
   std::uniform_real_distribution<float> uniform(-1, 1);
   for (int64_t i = 0; i < rows * layer.inFeatures; ++i) {
