@@ -41,9 +41,10 @@ StagedRows::Rows StagedRows::locate(Value from, int64_t count) {
     if (pass)
       row = add(row, b.i32(rowsAPass));
     found.inside.push_back(less(row, rows));
-    // What is gathered is read whether it is inside or not.
-    Value held =
-        plan.copiesX ? row : select(found.inside.back(), row, b.i32(0));
+    // Without a pipeline what is gathered is read whether it is inside or not.
+    Value held = plan.copiesX || plan.pipelined()
+                     ? row
+                     : select(found.inside.back(), row, b.i32(0));
     if (plan.copiesX && pass) {
       address =
           at(address, mul(rowStride, i64(rowsAPass)), matrix.getElementType());
