@@ -17,8 +17,9 @@
 // Columns beyond N have 0 everywhere.
 //
 // Act-order. Rows are sorted by group, so that groups are consecutive rows
-// again, and columns of x are taken in their order. Where that does not give groups
-// of equal size, the layer has no packed order and runs in checkpoint order.
+// again, and columns of x are taken in their order. Where that does not give
+// groups of equal size, the layer has no packed order and runs in checkpoint
+// order.
 //
 //===----------------------------------------------------------------------===//
 
