@@ -54,3 +54,7 @@ SmallVector<Value> nibble::changeByPtx(ValueBuilder &b, ValueRange held,
                                                   static_cast<int64_t>(i)));
   return next;
 }
+
+void nibble::waitForKernelBefore(ValueBuilder &b) {
+  inlinePtx(b, {}, {}, "griddepcontrol.wait;", "~{memory}", /*stays=*/true);
+}

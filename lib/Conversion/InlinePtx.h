@@ -32,6 +32,11 @@ mlir::SmallVector<mlir::Value>
 changeByPtx(ValueBuilder &b, mlir::ValueRange held, const std::string &text,
             mlir::ValueRange inputs = {}, const std::string &constraints = "");
 
+/// Waits until the kernel before this one on its stream has ended and what it
+/// wrote is seen. NVVM's operation says that it touches no memory, and LLVM
+/// moves loads across it.
+void waitForKernelBefore(ValueBuilder &b);
+
 } // namespace nibble
 
 #endif // NIBBLE_CONVERSION_INLINEPTX_H

@@ -237,7 +237,7 @@ LogicalResult PackedBuilder::build() {
                                             Values(weightCount(), b.i32(0))));
   // x is what the kernel before may have written; weights are not.
   if (options.overlap)
-    b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
+    waitForKernelBefore(b);
   for (int64_t s = 0; s + 1 < plan.stages; ++s) {
     Value slot = b.i32(s * plan.stageBytes());
     x->place(fetch(add(block.firstStep, b.i32(s)), slot), slot);

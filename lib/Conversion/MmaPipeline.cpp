@@ -23,6 +23,7 @@
 
 #include "Conversion/BlockSums.h"
 #include "Conversion/FragmentProducts.h"
+#include "Conversion/InlinePtx.h"
 #include "Conversion/PackedBlock.h"
 #include "Conversion/StageRing.h"
 #include "Conversion/StagedRows.h"
@@ -139,6 +140,11 @@ void PipelineBuilder::fill() {
   };
   StageRing::Steps steps = {block.firstStep, add(block.firstStep, team),
                             block.endStep, plan.teams()};
+  // Which columns are gathered is read a turn ahead.
+  auto columns = [&](Value step) {
+    return plan.permutation ? x.columns(step) : Values();
+  };
+  Values first = columns(steps.first);
   // x is what the kernel before may have written; weights are not.
   StageRing::Steps early = steps;
   if (options.overlap) {
@@ -149,10 +155,12 @@ void PipelineBuilder::fill() {
                         beginWeights(step, turn);
                         return Values();
                       });
-    b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
+    waitForKernelBefore(b);
   }
   ring->forEachStep(
-      steps, Role::Fills, {}, [&](Value step, const Turn &turn, ValueRange) {
+      steps, Role::Fills, first,
+      [&](Value step, const Turn &turn, ValueRange own) {
+        Values next = columns(add(step, b.i32(steps.by)));
         auto refill = [&] {
           ring->wait(ring->empty(turn), turn);
           beginWeights(step, turn);
@@ -163,13 +171,13 @@ void PipelineBuilder::fill() {
               refill);
         else
           refill();
-        x.bring(step, mul(turn.stage, b.i32(plan.stageBytes())));
+        x.bring(step, mul(turn.stage, b.i32(plan.stageBytes())), own);
         if (plan.copiesX)
           b.create<NVVM::CpAsyncMBarrierArriveOp>(ring->full(turn),
                                                   /*noinc=*/true);
         else
           ring->arrive(ring->full(turn));
-        return Values();
+        return next;
       });
 }
 
@@ -356,7 +364,7 @@ LogicalResult PipelineBuilder::build() {
     registers(plan.mostRegisters(), NVVM::SetMaxRegisterAction::increase);
     Values sums = plan.wgmma ? multiplyByWgmma() : multiply();
     if (options.overlap)
-      b.create<NVVM::GriddepcontrolOp>(NVVM::GridDepActionKind::wait);
+      waitForKernelBefore(b);
     result = BlockSums(plan, options.splits, body, ring->base())
                  .store({block.lane, block.warpK, block.warpColumn()}, sums,
                         block.rows);

@@ -42,7 +42,7 @@
 // PERMUTED-SAME: nibble.overlap
 // PERMUTED: nvvm.griddepcontrol launch_dependents
 // PERMUTED-COUNT-8: ld.global.nc.v2.u32
-// PERMUTED: nvvm.griddepcontrol wait
+// PERMUTED: llvm.inline_asm {{.*}}"griddepcontrol.wait;", "~{memory}"
 // PERMUTED: llvm.load %{{.*}} -> i32
 // PERMUTED: llvm.load %{{.*}} -> f16
 // PERMUTED-NOT: cp.async.shared.global
