@@ -94,7 +94,8 @@ nibble::allRequests(const model::Layer &layer, DType type,
     add(packRequest(layer.bits, target));
     if (sortsColumns(layer, std::numeric_limits<int64_t>::max(),
                      propertiesOf(*spec, usualMultiprocessors(target))))
-      add(sortColumnsRequest(type, target));
+      for (int64_t columns : sortedColumns)
+        add(sortColumnsRequest(type, columns, target));
   }
   for (int bucket = 0; bucket < bucketsOf(spec->isHost()); ++bucket) {
     if (spec->isHost()) {

@@ -246,13 +246,25 @@ CompileRequest nibble::makeDenseRequest(DType type, const std::string &target) {
   return request;
 }
 
-CompileRequest nibble::sortColumnsRequest(DType type,
+size_t nibble::sortedColumnsFor(int64_t rows, int64_t K,
+                                int64_t multiprocessors) {
+  size_t index = 0;
+  while (index + 1 < std::size(sortedColumns) &&
+         rows * llvm::divideCeilSigned(K, sortedColumns[index]) >
+             multiprocessors)
+    ++index;
+  return index;
+}
+
+CompileRequest nibble::sortColumnsRequest(DType type, int64_t columns,
                                           const std::string &target) {
   CompileRequest request;
   request.kernel = "sort_columns";
-  // A thread for each element: what takes time is to wait for memory.
-  request.config = std::string("BLOCK_M=1 BLOCK_K=256 warps=8 overlap=1 X=") +
-                   dtypeName(type) + " T=" + productType(type);
+  // Few threads, which fit beside the product before: it is only when all
+  // programs have begun that the product after them can.
+  request.config = "BLOCK_M=1 BLOCK_K=" + std::to_string(columns) +
+                   " warps=4 overlap=1 X=" + dtypeName(type) +
+                   " T=" + productType(type);
   request.target = target;
   return request;
 }

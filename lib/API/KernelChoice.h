@@ -98,10 +98,17 @@ bool denseIsAligned(const model::Layer &layer, DType type);
 /// apart.
 CompileRequest makeDenseRequest(DType type, const std::string &target);
 
+/// Columns of a row of x that a program of sort_columns may take.
+inline constexpr int64_t sortedColumns[] = {128, 512, 2048};
+/// Which of them, by its index, sorts [rows, K] with one program at most for
+/// each of `multiprocessors`, or the largest.
+size_t sortedColumnsFor(int64_t rows, int64_t K, int64_t multiprocessors);
+
 /// What to compile for `target`, which has overlap, to sort the columns of x,
-/// of type `type`, before a product (sortsColumns()). What it writes is bf16 if
-/// x is, else fp16.
-CompileRequest sortColumnsRequest(DType type, const std::string &target);
+/// of type `type`, before a product (sortsColumns()), by programs of `columns`
+/// columns. What it writes is bf16 if x is, else fp16.
+CompileRequest sortColumnsRequest(DType type, int64_t columns,
+                                  const std::string &target);
 
 /// What tuning looks at for calls with `rows` rows, the choice of untuned calls
 /// first: the best of packedChoices() for a layer that is `packed`, if any,

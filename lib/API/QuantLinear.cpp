@@ -359,14 +359,22 @@ QuantLinear::State::kernelsOf(const LoadedKernel &product, DType type,
   kernels.sorts = product.readsPacked() && sortsX(type, rows);
   if (!kernels.sorts && !strided)
     return kernels;
-  auto &slot = before[kernels.sorts][static_cast<int>(type)];
+  size_t columns = 0;
+  if (kernels.sorts)
+    columns = sortedColumnsFor(
+        rowsToChooseFor(kindOf(type, rows, false).bucket), layer.inFeatures,
+        int64_t(properties.multiprocessors));
+  auto &slot =
+      before[kernels.sorts ? 1 + columns : 0][static_cast<int>(type)];
   kernels.before = slot.load(std::memory_order_acquire);
   if (kernels.before)
     return kernels;
   Result<std::shared_ptr<const LoadedKernel>> loaded =
-      findOrCompile(kernels.sorts ? sortColumnsRequest(type, target)
-                                  : makeDenseRequest(type, target),
-                    device);
+      findOrCompile(
+          kernels.sorts
+              ? sortColumnsRequest(type, sortedColumns[columns], target)
+              : makeDenseRequest(type, target),
+          device);
   if (!loaded.ok())
     return loaded.status();
   std::lock_guard lock(mutex);

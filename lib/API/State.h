@@ -189,9 +189,11 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   std::atomic<unsigned> generation = 0;
   /// By CallKind::number().
   std::array<std::atomic<const LoadedKernel *>, CallKind::count> kernels{};
-  /// Those that copy x before a product: by whether they sort its columns, and
-  /// by its type.
-  std::array<std::array<std::atomic<const LoadedKernel *>, 3>, 2> before{};
+  /// Those that copy x before a product, by its type: as it is, or sorted, so
+  /// many columns a program.
+  std::array<std::array<std::atomic<const LoadedKernel *>, 3>,
+             1 + std::size(sortedColumns)>
+      before{};
   /// Memory held for calls: on the host, or for streams of the device. The lock
   /// is held while a call puts work on it.
   std::mutex reservedMutex;

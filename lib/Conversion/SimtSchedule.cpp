@@ -8,10 +8,14 @@
 // memory. Nothing is shared and nothing is staged; it is for kernels that
 // other schedules refuse. With overlap a program starts while the kernel before
 // it on the stream still runs, waits for that one's end, and lets the kernel
-// after it do the same.
+// after it do the same. A kernel that only moves elements by rows it reads has
+// read those by then: they are of weights, which no kernel before it writes.
+// And it reads all that a thread stores before any of it is written, so that it
+// waits for memory once.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Conversion/InlinePtx.h"
 #include "Conversion/Schedule.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
@@ -51,27 +55,101 @@ static LogicalResult storeElements(TileEvaluator &evaluator, StoreOp store,
   return result;
 }
 
+/// The store of a kernel that does nothing but move elements by rows that it
+/// reads, few a thread; null for others.
+static StoreOp onlyMoves(KernelOp kernel, int64_t threads) {
+  constexpr int64_t most = 32;
+  StoreOp store;
+  for (Operation &op : kernel.getBody().front()) {
+    if (op.getNumRegions() != 0 || (store && isa<StoreOp>(op)))
+      return StoreOp();
+    if (auto found = dyn_cast<StoreOp>(op))
+      store = found;
+  }
+  if (!store || store.getTile().getType().getRank() != 2)
+    return StoreOp();
+  TileType tile = store.getTile().getType();
+  for (GatherOp gather : kernel.getOps<GatherOp>())
+    if (gather.getTile().getType().getShape() != tile.getShape())
+      return StoreOp();
+  int64_t elements = tile.getDim(0) * tile.getDim(1);
+  return elements % threads == 0 && elements / threads <= most ? store
+                                                               : StoreOp();
+}
+
+/// Writes one store's tile, all elements of a thread at once, and calls `wait`
+/// once the rows are read that gathers name.
+static LogicalResult storeTogether(TileEvaluator &evaluator, StoreOp store,
+                                   Value thread, int64_t threads,
+                                   function_ref<void()> wait) {
+  struct Element {
+    Position row, column;
+    SmallVector<TileEvaluator::Elements, 1> named;
+    TileEvaluator::Elements value;
+  };
+  SmallVector<GatherOp, 1> gathers(
+      store->getParentOfType<KernelOp>().getOps<GatherOp>());
+  TileType tile = store.getTile().getType();
+  SmallVector<Element, 0> own(tile.getDim(0) * tile.getDim(1) / threads);
+  for (auto [i, element] : llvm::enumerate(own)) {
+    Position place = Position::of(thread, 1, threads) +
+                     Position(static_cast<int64_t>(i) * threads);
+    element.row = place.dividedBy(evaluator.builder(), tile.getDim(1));
+    element.column = place.remainder(evaluator.builder(), tile.getDim(1));
+    for (GatherOp gather : gathers) {
+      auto rows = evaluator.evaluate(gather.getRows(), Position(), element.row,
+                                     /*lanes=*/1);
+      if (failed(rows))
+        return failure();
+      element.named.push_back(*rows);
+    }
+  }
+  wait();
+  auto give = [&](Value of, const TileEvaluator::Elements &elements) {
+    evaluator.bind(of, [&](auto, auto, int) { return elements; });
+  };
+  for (Element &element : own) {
+    for (auto [gather, rows] : llvm::zip_equal(gathers, element.named))
+      give(gather.getRows(), rows);
+    auto value = evaluator.evaluate(store.getTile(), element.row,
+                                    element.column, /*lanes=*/1);
+    if (failed(value))
+      return failure();
+    element.value = *value;
+  }
+  for (Element &element : own) {
+    give(store.getTile(), element.value);
+    if (failed(evaluator.store(store, element.row, element.column,
+                               /*lanes=*/1)))
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult nibble::scheduleSimt(KernelOp kernel, int warps, bool overlap) {
   if (failed(checkSchedulable(kernel)))
     return failure();
   int64_t threads = warps * 32;
   EvaluatorOptions options;
   options.addressSpace = 1;
-  return buildGpuFunction(
-      kernel, "simt", threads, /*sharedBytes=*/0, options, [&](GpuBody &body) {
-        ValueBuilder &b = body.evaluator.builder();
-        if (overlap) {
-          body.function->setAttr(overlapAttrName, b.op().getUnitAttr());
-          for (NVVM::GridDepActionKind action :
-               {NVVM::GridDepActionKind::launch_dependents,
-                NVVM::GridDepActionKind::wait})
-            b.create<NVVM::GriddepcontrolOp>(action);
-        }
-        Value thread =
-            b.make<arith::IndexCastUIOp>(b.op().getIndexType(), body.thread);
-        return walkStores(
-            &kernel.getBody().front(), body.evaluator, [&](StoreOp store) {
-              return storeElements(body.evaluator, store, thread, threads);
-            });
-      });
+  auto build = [&](GpuBody &body) -> LogicalResult {
+    ValueBuilder &b = body.evaluator.builder();
+    Value thread =
+        b.make<arith::IndexCastUIOp>(b.op().getIndexType(), body.thread);
+    auto wait = [&] { waitForKernelBefore(b); };
+    if (overlap) {
+      body.function->setAttr(overlapAttrName, b.op().getUnitAttr());
+      b.create<NVVM::GriddepcontrolOp>(
+          NVVM::GridDepActionKind::launch_dependents);
+      if (StoreOp store = onlyMoves(kernel, threads))
+        return storeTogether(body.evaluator, store, thread, threads, wait);
+      wait();
+    }
+    return walkStores(
+        &kernel.getBody().front(), body.evaluator, [&](StoreOp store) {
+          return storeElements(body.evaluator, store, thread, threads);
+        });
+  };
+  return buildGpuFunction(kernel, "simt", threads, /*sharedBytes=*/0, options,
+                          build);
 }

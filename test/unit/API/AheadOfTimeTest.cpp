@@ -53,8 +53,10 @@ TEST(AheadOfTime, HasWhatCallsOnAGpuAskFor) {
         EXPECT_TRUE(all->count(*requestKey(makeDenseRequest(type, target))));
         bool sorts = model::packedGroupRows(layer) && layer.actOrder &&
                      device.computeCapability >= 90;
-        EXPECT_EQ(all->count(*requestKey(sortColumnsRequest(type, "sm_90a"))),
-                  sorts ? 1u : 0u);
+        for (int64_t columns : sortedColumns)
+          EXPECT_EQ(all->count(*requestKey(
+                        sortColumnsRequest(type, columns, "sm_90a"))),
+                    sorts ? 1u : 0u);
         for (int i = 0; i < 40; ++i) {
           int64_t rows = 1 + static_cast<int64_t>(random() >> random() % 31);
           CallKind kind = {type, bucketOf(rows, /*host=*/false),

@@ -120,12 +120,11 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
       EXPECT_EQ(config.params["ACT_ORDER"], 0);
       EXPECT_EQ(config.types["X"], type == DType::BF16 ? "bf16" : "f16");
       EXPECT_TRUE(config.overlap);
-      Result<CompiledKernel> sorts =
-          compile(sortColumnsRequest(type, "sm_90a"));
+      CompileRequest again = sortColumnsRequest(type, 512, "sm_90a");
+      Result<CompiledKernel> sorts = compile(again);
       ASSERT_TRUE(sorts.ok()) << sorts.status().message();
       EXPECT_TRUE(sorts->overlaps);
       // The words that are logged give the same kernel again.
-      CompileRequest again = sortColumnsRequest(type, "sm_90a");
       std::string key = *requestKey(again);
       again.config = sorts->config;
       EXPECT_EQ(*requestKey(again), key);
@@ -283,6 +282,16 @@ TEST(KernelChoice, LoraxsAreItsEightCutToTheLayer) {
     double power = std::log2(static_cast<double>(rows)) + 0.5;
     ASSERT_EQ(tunedRows(rows), int64_t(1) << static_cast<int>(power)) << rows;
   }
+}
+
+/// As few programs as multiprocessors, and a thread for each column where that
+/// is enough.
+TEST(KernelChoice, ColumnsAreSortedByFewPrograms) {
+  EXPECT_EQ(sortedColumns[sortedColumnsFor(3, 4096, 132)], 128);
+  EXPECT_EQ(sortedColumns[sortedColumnsFor(4, 14336, 132)], 512);
+  EXPECT_EQ(sortedColumns[sortedColumnsFor(16, 4096, 132)], 512);
+  EXPECT_EQ(sortedColumns[sortedColumnsFor(17, 4096, 132)], 2048);
+  EXPECT_EQ(sortedColumns[sortedColumnsFor(4096, 4096, 132)], 2048);
 }
 
 } // namespace

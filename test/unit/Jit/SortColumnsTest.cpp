@@ -33,7 +33,7 @@ void expectSorted(int64_t M, int64_t K, int64_t apart) {
 
   CompileRequest request;
   request.kernel = "sort_columns";
-  request.config = "BLOCK_M=1 BLOCK_K=256 X=f32 T=f16";
+  request.config = "BLOCK_M=1 BLOCK_K=512 X=f32 T=f16";
   Result<JitKernel> kernel = JitKernel::create(request);
   ASSERT_TRUE(kernel.ok()) << kernel.status().message();
   Status status = kernel->run(
