@@ -165,7 +165,7 @@ static size_t copyOfX(const model::Layer &layer, int64_t rows, DType type) {
 size_t QuantLinear::State::bytesBefore(DType type, int64_t rows,
                                        bool strided) const {
   // What a call runs may change with tuning.
-  size_t sorted = sortsX(type, rows) ? copyOfX(layer, rows, DType::F16) : 0;
+  size_t sorted = sortsX() ? copyOfX(layer, rows, DType::F16) : 0;
   return strided ? std::max(sorted, copyOfX(layer, rows, type)) : sorted;
 }
 

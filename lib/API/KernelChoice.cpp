@@ -373,7 +373,7 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
   config.splits = chosen.splits;
   config.wgmma = chosen.wgmma;
   config.overlap = chosen.overlap;
-  if (sortsColumns(layer, rowsToChooseFor(kind.bucket), device)) {
+  if (sortsColumns(layer, device)) {
     // To the kernel the layer is one whose rows are in order.
     config.params["ACT_ORDER"] = 0;
     config.types["X"] = config.types["T"];

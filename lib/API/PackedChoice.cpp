@@ -271,12 +271,9 @@ static void addPipelines(llvm::SmallVectorImpl<Candidate> &candidates,
       }
 }
 
-bool nibble::sortsColumns(const model::Layer &layer, int64_t rows,
+bool nibble::sortsColumns(const model::Layer &layer,
                           const driver::DeviceProperties &device) {
-  // Warps that fill stages gather a step of two rows in less time than its
-  // weights take; with more rows they would hold up the memory.
-  constexpr int64_t mostGathered = 2;
-  return layer.actOrder && hasPipelines(device) && rows > mostGathered;
+  return layer.actOrder && hasPipelines(device);
 }
 
 bool nibble::hasPackedChoices(const model::Layer &layer, int64_t rows,

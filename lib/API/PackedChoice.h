@@ -30,11 +30,10 @@ struct PackedChoice {
   std::optional<std::string> refusal;
 };
 
-/// True if calls with `rows` rows of `layer` that read its packed order on
-/// `device` have x's columns sorted like its rows before: act-order, where a
-/// kernel can start while the one that sorts still runs. Elsewhere kernels
-/// gather x, and of few rows, which takes less time than a kernel more.
-bool sortsColumns(const model::Layer &layer, int64_t rows,
+/// True if calls of `layer` that read its packed order on `device` have x's
+/// columns sorted like its rows before: act-order, where a kernel can start
+/// while the one that sorts still runs. Elsewhere kernels gather x.
+bool sortsColumns(const model::Layer &layer,
                   const driver::DeviceProperties &device);
 
 /// True if there are any for calls with `rows` rows of `layer`.

@@ -346,35 +346,30 @@ QuantLinear::State::requestFor(CallKind kind,
   return request;
 }
 
-bool QuantLinear::State::sortsX(DType type, int64_t rows) const {
-  return device && weights.arePacked() &&
-         sortsColumns(layer, rowsToChooseFor(kindOf(type, rows, false).bucket),
-                      properties);
+bool QuantLinear::State::sortsX() const {
+  return device && weights.arePacked() && sortsColumns(layer, properties);
 }
 
 Result<QuantLinear::State::CallKernels>
 QuantLinear::State::kernelsOf(const LoadedKernel &product, DType type,
                               int64_t rows, bool strided) {
   CallKernels kernels = {product};
-  kernels.sorts = product.readsPacked() && sortsX(type, rows);
+  kernels.sorts = product.readsPacked() && sortsX();
   if (!kernels.sorts && !strided)
     return kernels;
   size_t columns = 0;
   if (kernels.sorts)
-    columns = sortedColumnsFor(
-        rowsToChooseFor(kindOf(type, rows, false).bucket), layer.inFeatures,
-        int64_t(properties.multiprocessors));
-  auto &slot =
-      before[kernels.sorts ? 1 + columns : 0][static_cast<int>(type)];
+    columns =
+        sortedColumnsFor(rowsToChooseFor(kindOf(type, rows, false).bucket),
+                         layer.inFeatures, int64_t(properties.multiprocessors));
+  auto &slot = before[kernels.sorts ? 1 + columns : 0][static_cast<int>(type)];
   kernels.before = slot.load(std::memory_order_acquire);
   if (kernels.before)
     return kernels;
-  Result<std::shared_ptr<const LoadedKernel>> loaded =
-      findOrCompile(
-          kernels.sorts
-              ? sortColumnsRequest(type, sortedColumns[columns], target)
-              : makeDenseRequest(type, target),
-          device);
+  Result<std::shared_ptr<const LoadedKernel>> loaded = findOrCompile(
+      kernels.sorts ? sortColumnsRequest(type, sortedColumns[columns], target)
+                    : makeDenseRequest(type, target),
+      device);
   if (!loaded.ok())
     return loaded.status();
   std::lock_guard lock(mutex);

@@ -140,9 +140,9 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   /// CallKind::aligned of calls where x and y have no gaps.
   bool denseIsAligned(DType type) const;
 
-  /// Whether kernels of the packed order have the columns of `rows` rows of x,
-  /// of type `type`, sorted before; see sortsColumns().
-  bool sortsX(DType type, int64_t rows) const;
+  /// Whether kernels of the packed order have x's columns sorted before; see
+  /// sortsColumns().
+  bool sortsX() const;
   /// The bytes that a kernel before the product may write for `rows` rows of x
   /// of type `type`, its columns `strided` or not; 0 if there is none.
   size_t bytesBefore(DType type, int64_t rows, bool strided) const;

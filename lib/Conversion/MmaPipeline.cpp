@@ -140,11 +140,6 @@ void PipelineBuilder::fill() {
   };
   StageRing::Steps steps = {block.firstStep, add(block.firstStep, team),
                             block.endStep, plan.teams()};
-  // Which columns are gathered is read a turn ahead.
-  auto columns = [&](Value step) {
-    return plan.permutation ? x.columns(step) : Values();
-  };
-  Values first = columns(steps.first);
   // x is what the kernel before may have written; weights are not.
   StageRing::Steps early = steps;
   if (options.overlap) {
@@ -158,9 +153,7 @@ void PipelineBuilder::fill() {
     waitForKernelBefore(b);
   }
   ring->forEachStep(
-      steps, Role::Fills, first,
-      [&](Value step, const Turn &turn, ValueRange own) {
-        Values next = columns(add(step, b.i32(steps.by)));
+      steps, Role::Fills, {}, [&](Value step, const Turn &turn, ValueRange) {
         auto refill = [&] {
           ring->wait(ring->empty(turn), turn);
           beginWeights(step, turn);
@@ -171,13 +164,13 @@ void PipelineBuilder::fill() {
               refill);
         else
           refill();
-        x.bring(step, mul(turn.stage, b.i32(plan.stageBytes())), own);
+        x.bring(step, mul(turn.stage, b.i32(plan.stageBytes())));
         if (plan.copiesX)
           b.create<NVVM::CpAsyncMBarrierArriveOp>(ring->full(turn),
                                                   /*noinc=*/true);
         else
           ring->arrive(ring->full(turn));
-        return next;
+        return Values();
       });
 }
 

@@ -67,50 +67,33 @@ StagedRows::Rows StagedRows::locate(Value from, int64_t count) {
   return found;
 }
 
-SmallVector<Value> StagedRows::columns(Value step) {
+/// This thread's elements of x for `step`, converted, one vector of 8 a row.
+/// Rows are read in the order in which W's were before they were packed.
+SmallVector<Value> StagedRows::gather(const Rows &from, Value step) {
+  Type xType = cast<MatrixType>(plan.x.getType()).getElementType();
   Value first = add(mul(step, b.i32(plan.stageRows())), mul(piece, b.i32(8)));
-  Values found;
-  Value isThere;
+  Value zero = b.splat(element, 0);
+  auto eight = VectorType::get({8}, element);
+  Values there, columns;
   for (int64_t j = 0; j < 8; ++j) {
     Value k = add(first, b.i32(j));
-    if (j == 0 || !plan.wholeSteps)
-      isThere = less(k, end);
-    k = select(isThere, k, b.i32(plan.wholeSteps ? j : 0));
-    // In the order in which W's rows were before they were packed.
+    there.push_back(less(k, end));
+    k = select(there.back(), k, b.i32(0));
     if (plan.permutation) {
       Type word = b.op().getI32Type();
       Value rowOfW = evaluator.matrix(plan.permutation).address;
       k = b.make<LLVM::LoadOp>(word, at(rowOfW, wide(k), word),
                                /*alignment=*/4);
     }
-    found.push_back(plan.wholeSteps ? k : select(isThere, k, b.i32(-1)));
-  }
-  return found;
-}
-
-/// This thread's elements of x in `columns`, converted, one vector of 8 a row.
-SmallVector<Value> StagedRows::gather(const Rows &from, ValueRange columns) {
-  Type xType = cast<MatrixType>(plan.x.getType()).getElementType();
-  Value zero = b.splat(element, 0);
-  auto eight = VectorType::get({8}, element);
-  Values there, places;
-  for (Value k : columns) {
-    if (!plan.wholeSteps) {
-      there.push_back(
-          b.make<arith::CmpIOp>(arith::CmpIPredicate::sge, k, b.i32(0)));
-      k = select(there.back(), k, b.i32(0));
-    }
-    places.push_back(wide(k));
+    columns.push_back(wide(k));
   }
   auto read = [&](Value row) {
     Values elements;
-    for (auto [j, k] : llvm::enumerate(places)) {
-      Value value = evaluator.convert(
-          b.make<LLVM::LoadOp>(xType, at(row, k, xType),
-                               xType.getIntOrFloatBitWidth() / 8),
-          element);
-      elements.push_back(plan.wholeSteps ? value
-                                         : select(there[j], value, zero));
+    for (auto [isThere, k] : llvm::zip_equal(there, columns)) {
+      Value value = b.make<LLVM::LoadOp>(xType, at(row, k, xType),
+                                         xType.getIntOrFloatBitWidth() / 8);
+      elements.push_back(
+          select(isThere, evaluator.convert(value, element), zero));
     }
     return Values{b.make<vector::FromElementsOp>(eight, elements)};
   };
@@ -124,16 +107,12 @@ SmallVector<Value> StagedRows::gather(const Rows &from, ValueRange columns) {
   return vectors;
 }
 
-SmallVector<Value> StagedRows::fetch(const Rows &from, Value step, Value slot,
-                                     ValueRange columns) {
+SmallVector<Value> StagedRows::fetch(const Rows &from, Value step, Value slot) {
   Value first = mul(step, b.i32(plan.stageRows()));
   if (!plan.copiesX) {
     Values zeros(from.address.size(),
                  b.splat(VectorType::get({8}, element), 0));
-    return branch(less(first, end), zeros, [&] {
-      return gather(from,
-                    columns.empty() ? this->columns(step) : Values(columns));
-    });
+    return branch(less(first, end), zeros, [&] { return gather(from, step); });
   }
   Value inEnd = less(add(first, mul(piece, b.i32(8))), end);
   Value bytes = wide(mul(step, b.i32(plan.stageRows() * 2)));
@@ -165,20 +144,20 @@ void StagedRows::place(const Rows &from, ValueRange values, Value slot) {
 }
 
 SmallVector<Value> StagedRows::fetch(Value step, Value slot) {
-  return fetch(all, step, slot, {});
+  return fetch(all, step, slot);
 }
 
 void StagedRows::place(ValueRange values, Value slot) {
   place(all, values, slot);
 }
 
-void StagedRows::bring(Value step, Value slot, ValueRange columns) {
+void StagedRows::bring(Value step, Value slot) {
   if (passes <= mostPasses)
-    return place(fetch(all, step, slot, columns), slot);
+    return place(fetch(step, slot), slot);
   auto loop =
       b.create<scf::ForOp>(b.i32(0), rows, b.i32(mostPasses * rowsAPass));
   b.inBlock(loop.getBody(), [&] {
     Rows some = locate(loop.getInductionVar(), mostPasses);
-    place(some, fetch(some, step, slot, columns), slot);
+    place(some, fetch(some, step, slot), slot);
   });
 }

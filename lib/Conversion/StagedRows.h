@@ -36,12 +36,8 @@ public:
   mlir::SmallVector<mlir::Value> fetch(mlir::Value step, mlir::Value slot);
   /// Writes what fetch() returned.
   void place(mlir::ValueRange values, mlir::Value slot);
-  /// Both, a few rows at a time: for threads that do nothing else. `columns` is
-  /// what columns(step) gave, if that was asked before.
-  void bring(mlir::Value step, mlir::Value slot, mlir::ValueRange columns = {});
-  /// The eight columns of x that this thread gathers for `step` (i32), -1 for
-  /// those beyond the last. Which they are is of weights, and x is not read.
-  Values columns(mlir::Value step);
+  /// Both, a few rows at a time: for threads that do nothing else.
+  void bring(mlir::Value step, mlir::Value slot);
 
 private:
   /// For each of a thread's rows: whether there is one, its address, its place
@@ -50,9 +46,8 @@ private:
     Values inside, address, placeInStage;
   };
   Rows locate(Value from, int64_t count);
-  Values gather(const Rows &from, mlir::ValueRange columns);
-  Values fetch(const Rows &from, Value step, Value slot,
-               mlir::ValueRange columns);
+  Values gather(const Rows &from, Value step);
+  Values fetch(const Rows &from, Value step, Value slot);
   void place(const Rows &from, mlir::ValueRange values, Value slot);
 
   const MmaPackedPlan &plan;

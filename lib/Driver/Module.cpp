@@ -137,10 +137,12 @@ int64_t Module::sharedBytesOf(int64_t blocks) const {
   auto whole = static_cast<int64_t>(device.sharedBytesPerMultiprocessor);
   auto most = static_cast<int64_t>(device.maxSharedBytesPerBlock);
   int64_t each = (blocks + device.multiprocessors - 1) / device.multiprocessors;
-  // The device keeps some for every block, and gives the rest in units.
+  // The device keeps some for every block, and gives the rest in units. What a
+  // few blocks need that have no shared memory of their own is left.
   constexpr int64_t unit = 1024;
-  int64_t part = (whole / each - (whole - most)) / unit * unit;
-  return std::max(dynamicSharedBytes, std::min(part, most));
+  int64_t kept = whole - most, left = whole - 4 * kept;
+  int64_t part = (left / each - kept) / unit * unit;
+  return std::max(dynamicSharedBytes, part);
 }
 
 Status Module::launch(int64_t blocks, int threads, void **arguments,

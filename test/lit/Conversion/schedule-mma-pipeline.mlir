@@ -201,15 +201,13 @@
 // RAGGED: %[[SIZE:.*]] = arith.select %{{.*}}, %c16_i32, %c0_i32
 // RAGGED: nvvm.cp.async.shared.global {{.*}}, 16, cache = cg, %[[SIZE]]
 
-// x is gathered by the permutation, which is read a turn ahead, and written by
-// the threads themselves, which then say so.
+// x is gathered by the permutation and written by the threads themselves, which
+// then say so.
 // GATHER: nvvm.mbarrier.init %{{.*}}, %c33_i32
 // GATHER-COUNT-8: nvvm.mma.sync
-// GATHER-COUNT-8: llvm.load %{{.*}} !llvm.ptr<1> -> i32
-// GATHER-COUNT-8: llvm.load %{{.*}} !llvm.ptr<1> -> i32
 // GATHER: mbarrier.try_wait.parity
 // GATHER: nvvm.mbarrier.arrive.expect_tx %{{.*}}, %c8448_i32
-// GATHER-NOT: llvm.load %{{.*}} !llvm.ptr<1> -> i32
+// GATHER: llvm.load %{{.*}} !llvm.ptr<1> -> i32
 // GATHER: llvm.load %{{.*}} !llvm.ptr<1> -> f16
 // GATHER-NOT: cp.async.shared
 // GATHER: llvm.store %{{.*}} : vector<8xf16>, !llvm.ptr<3>
@@ -217,8 +215,8 @@
 // GATHER-NOT: cp.async.shared
 
 // TURNS: wgmma.mma_async.sync.aligned.m64n64k16
-// TURNS: llvm.load %{{.*}} !llvm.ptr<1> -> i32
 // TURNS: nvvm.elect.sync
 // TURNS: nvvm.mbarrier.arrive.expect_tx
+// TURNS: llvm.load %{{.*}} !llvm.ptr<1> -> i32
 // TURNS: llvm.store %{{.*}} : vector<8xf16>, !llvm.ptr<3>
 // TURNS: nvvm.mbarrier.arrive %

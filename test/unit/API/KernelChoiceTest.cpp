@@ -134,13 +134,6 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
       EXPECT_EQ(config.types["X"], dtypeName(type));
       EXPECT_FALSE(config.overlap);
     }
-  // Two rows are gathered.
-  for (int64_t few : {1, 2}) {
-    CompileRequest gathers =
-        gpuRequest(layer, kindOf(few), "sm_90a", h100(), noOverrides(), "auto");
-    EXPECT_TRUE(compile(gathers).ok());
-    EXPECT_EQ(KernelConfig::parse(gathers.config)->params["ACT_ORDER"], 1);
-  }
   // Sorted rows are aligned, however the caller's lie.
   CompileRequest request =
       gpuRequest(layer, {DType::F16, bucketOf(3, false), /*aligned=*/false},

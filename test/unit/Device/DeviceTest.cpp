@@ -453,9 +453,12 @@ TEST_F(OnDevice, OverlappingCallsWaitForTheirInput) {
         scale = floatToHalf(
             static_cast<float>(double(halfToFloat(scale)) * factor));
     };
+    // The first calls make the vector one like those that follow.
     scaleBy(0.1);
-    scaleBy(std::pow(
-        0.5 / size(chain(model, rows, ways[0] + " overlap=0", 4, true)), 0.25));
+    auto after = [&](int calls) {
+      return size(chain(model, rows, ways[0] + " overlap=0", calls, true));
+    };
+    scaleBy(std::pow(after(4) / after(8), 0.25));
     for (const std::string &way : ways) {
       auto alone = chain(model, rows, way + " overlap=0", 40, true);
       EXPECT_EQ(chain(model, rows, way + " overlap=1", 40, false), alone)
