@@ -23,11 +23,17 @@ static double blocksAtOnce(const PackedProgram &program,
                            const driver::DeviceProperties &device) {
   // A block's own kilobyte included.
   int64_t shared = static_cast<int64_t>(device.maxSharedBytesPerBlock) + 1024;
-  int64_t registers = program.givesRegisters()
-                          ? 168
-                          : program.registers() + PackedProgram::otherRegisters;
+  int64_t registers = 168;
+  if (!program.givesRegisters()) {
+    registers = program.registers() + PackedProgram::otherRegisters;
+    // ptxas takes more than is counted where there are more rows.
+    if (!program.wgmma)
+      registers += 2 * (program.tokens() - 1);
+    registers = (registers + 7) / 8 * 8;
+  }
+  // Each of four schedulers has 512 registers for a lane of its warps.
   int64_t blocks = std::min({shared / (program.sharedBytes() + 1024),
-                             65536 / (program.threads() * registers),
+                             512 / registers * 128 / program.threads(),
                              2048 / program.threads()});
   return static_cast<double>(std::max<int64_t>(blocks, 1));
 }
@@ -44,8 +50,8 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // Cycles of a multiprocessor at the clock it runs at.
   constexpr double cyclesPerMicrosecond = 1700;
   // Bytes a microsecond.
-  constexpr double memoryRate = 3.16e6, cacheRate = 12e6;
-  constexpr double n = 3.23;
+  constexpr double memoryRate = 3.16e6, cacheRate = 10.9e6;
+  constexpr double n = 3.1;
 
   double blocksOfRows = ceilDiv(rows, program.blockM);
   double blocks = blocksOfRows * ceilDiv(N, program.blockN) * splits;
@@ -53,6 +59,7 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   double most = std::ceil(blocks / processors);
   double atOnce = blocksAtOnce(program, device);
   double waves = std::ceil(blocks / (processors * atOnce));
+  double together = std::clamp(blocks / processors, 1.0, atOnce);
   double steps = ceilDiv(K, PackedProgram::warpRows) / splits;
   auto tiles = static_cast<double>(program.tiles());
   auto warpsN = static_cast<double>(program.warpsN());
@@ -67,23 +74,23 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // and a warp's way through one.
   double issue, tensor, latency, held;
   if (program.wgmma) {
-    issue = 2.18 * warpsN * (tiles * mmas * (decode + 4) + 18.6 + 1.1 * blockM);
-    tensor = warpsN * tiles * mmas * blockM / 2 / 0.73;
-    latency = tiles * 2 * (163 + 4.22 * blockM);
-    held = 1.23 * warpsK;
+    issue = 1.48 * warpsN * (tiles * mmas * (decode + 4) + 140 + 0.54 * blockM);
+    tensor = warpsN * tiles * mmas * blockM / 2 / 0.755;
+    latency = tiles * 2 * (219 + 3.56 * blockM);
+    held = 1.1 * warpsK;
   } else {
-    issue = 1.66 / 4 * warpsN *
+    issue = 1.5 / 4 * warpsN *
             (tiles * (mmas * decode + blockM / 2) +
-             2.2 * tokens * (mmas * tiles + 4) + 1.13 * blockM);
-    tensor = 10.6 / 4 * warpsN * tiles * mmas * tokens;
-    latency = 147 + 56 * tiles * (1 + 1.13 * tokens);
+             3.1 * tokens * (mmas * tiles + 4));
+    tensor = 10.1 / 4 * warpsN * tiles * mmas * tokens;
+    latency = 375;
     held = 0;
   }
   double work = std::max(most * steps * std::max(issue, tensor),
                          waves * steps / warpsK * latency) /
                 cyclesPerMicrosecond;
   // Each free stage brings a step in so many microseconds.
-  constexpr double arrival = 0.6;
+  constexpr double arrival = 0.85;
   double stages = std::max(static_cast<double>(program.stages) - held, 0.5);
   double flight = most * steps * arrival / (std::min(most, atOnce) * stages);
 
@@ -92,12 +99,18 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
       (1 + 32.0 / static_cast<double>(program.bits) /
                static_cast<double>(std::min(program.groupRows, K)));
   double x = static_cast<double>(rows * K) * 2 * ceilDiv(N, program.blockN);
+  // Blocks that run together on a multiprocessor read the same rows at about
+  // the same time, in part by the same requests.
+  if (blocksOfRows == 1)
+    x /= std::sqrt(together);
   double body = 0;
   for (double part : {weights / memoryRate,
                       (blocksOfRows * weights + x) / cacheRate, work, flight})
     body += std::pow(part, n);
+  // While a block ends and the next begins only those beside it read.
+  double ends = 0.93 / together;
   // A wave begins and ends while less is read.
-  double more = 3.8 * std::max(blocks / (processors * atOnce) - 1, 0.0);
-  double cluster = splits > 1 ? 1.6 : 0;
-  return 2.6 + std::pow(body, 1 / n) + more + cluster;
+  double more = 5.5 * std::max(blocks / (processors * atOnce) - 1, 0.0);
+  double cluster = splits > 1 ? 2.3 : 0;
+  return std::pow(body, 1 / n) + ends + more + cluster;
 }

@@ -4,16 +4,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A model of the time of mma_packed with prefetch=0, to rank configurations by
-// where nothing was measured. A call takes about
+// where nothing was measured. A call that overlaps with those before and after
+// it takes about
 //
-//   start + (memory^n + cache^n + work^n + flight^n)^(1/n) + waves + cluster
+//   (memory^n + cache^n + work^n + flight^n)^(1/n) + ends + waves + cluster
 //
 //   memory   weights, by the rate of the device's memory
-//   cache    weights and each block's x, by the rate of L2
+//   cache    weights and each block's x, by the rate of L2; of blocks that run
+//            together on a multiprocessor in part once
 //   work     of the multiprocessor with the most blocks: the larger of what its
 //            blocks together issue (or its tensor cores multiply) and of one
 //            warp's way through its steps, once a wave of blocks
 //   flight   its steps, as fast as its stages can bring them
+//   ends     of blocks, less where others run beside them; the call's start is
+//            hidden by the call before
 //   waves    of blocks, beyond the first
 //   cluster  what it takes to read each other's sums
 //
