@@ -14,7 +14,7 @@
 //   schedule    loops, vectors and threads: who computes which elements
 //   lower       the LLVM dialect (with NVVM's operations on a GPU)
 //   llvm        LLVM IR
-//   optimise    LLVM IR after its O2 pipeline
+//   optimise    LLVM IR, optimised
 //   ptx         PTX; on the host this stage is called asm
 //
 //===----------------------------------------------------------------------===//

@@ -10,6 +10,7 @@
 #include "Conversion/Wgmma.h"
 #include "Conversion/InlinePtx.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace nibble;
@@ -28,26 +29,31 @@ SmallVector<Value> nibble::beginWgmma(ValueBuilder &b,
     return b.constant(b.op().getI64IntegerAttr(value));
   };
   b.create<NVVM::WgmmaFenceAlignedOp>();
-  size_t count = sums.size();
-  std::string type = plan.element().isF16() ? "f16" : "bf16";
-  std::string text = "{\n\t.reg .pred p;\n\tsetp.eq.u32 p, 1, 1;\n\t"
-                     "wgmma.mma_async.sync.aligned.m64n" +
-                     std::to_string(plan.blockM) + "k16.f32." + type + "." +
-                     type + " {" + operandList(0, count) + "}, {" +
-                     operandList(count, 4) + "}, " + operandList(count + 4, 1) +
-                     ", p, 1, 1, 0;\n\t}";
   Value place = b.make<LLVM::PtrToIntOp>(b.op().getI64Type(), x);
   Value descriptor = b.make<arith::OrIOp>(
       b.make<arith::ShRUIOp>(b.make<arith::AndIOp>(place, i64((1 << 18) - 1)),
                              i64(4)),
       i64(int64_t(1) << 62 | int64_t(1024 >> 4) << 32 | int64_t(1) << 16));
-  SmallVector<Value> held(sums);
-  for (int64_t k = 0; k < wgmmaSteps; ++k) {
-    SmallVector<Value> operands(fragments.slice(k * 4, 4));
+  // One text for all steps: to LLVM each is some hundred operands.
+  size_t count = sums.size(), descriptorAt = count + fragments.size();
+  std::string type = plan.element().isF16() ? "f16" : "bf16";
+  std::string text = "{\n\t.reg .pred p;\n\t.reg .b64 x;\n\t"
+                     "setp.eq.u32 p, 1, 1;\n";
+  for (int64_t k = 0; k < wgmmaSteps; ++k)
     // 16 columns of x on: 32 bytes.
-    operands.push_back(b.make<arith::AddIOp>(descriptor, i64(k * 32 >> 4)));
-    held = changeByPtx(b, held, text, operands, "r,r,r,r,l");
-  }
+    text += "\tadd.s64 x, " + operandList(descriptorAt, 1) + ", " +
+            std::to_string(k * 32 >> 4) +
+            ";\n\twgmma.mma_async.sync.aligned.m64n" +
+            std::to_string(plan.blockM) + "k16.f32." + type + "." + type +
+            " {" + operandList(0, count) + "}, {" +
+            operandList(count + k * 4, 4) + "}, x, p, 1, 1, 0;\n";
+  text += "\t}";
+  SmallVector<StringRef> constraints(fragments.size(), "r");
+  constraints.push_back("l");
+  SmallVector<Value> inputs(fragments);
+  inputs.push_back(descriptor);
+  SmallVector<Value> next =
+      changeByPtx(b, sums, text, inputs, llvm::join(constraints, ","));
   b.create<NVVM::WgmmaGroupSyncAlignedOp>();
-  return held;
+  return next;
 }

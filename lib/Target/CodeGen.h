@@ -33,7 +33,7 @@ public:
 
   /// Puts LLVM IR as text, called `name` in messages, in the module's place.
   Status read(const std::string &text, const std::string &name);
-  /// Runs LLVM's O2 pipeline, and calls `report`, if there is one, after each
+  /// Runs LLVM's optimiser, and calls `report`, if there is one, after each
   /// run of a pass.
   void optimise(const std::function<void(llvm::StringRef pass)> &report);
   /// The module as text.

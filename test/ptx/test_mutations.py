@@ -49,7 +49,7 @@ MUTATIONS = [
     ("no fence before x is multiplied", WGMMA, r"fence\.proxy\.async.*;", "", 0),
     ("no fence before products", WGMMA, r"wgmma\.fence.*;", "", 0),
     ("no wait for products", WGMMA, r"wgmma\.wait_group.*;", "", 0),
-    ("x from the wrong columns", WGMMA, r"or\.b64 (.*), 4611686293305360386;", r"or.b64 \1, 4611686293305360388;", 0),
+    ("x from the wrong columns", WGMMA, r"(add\.s64 x, .*), 2;", r"\1, 4;", 0),
 ]
 
 
