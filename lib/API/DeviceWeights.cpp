@@ -36,6 +36,7 @@ static Status copy(const driver::Device &device, driver::CuStream stream,
 }
 
 Result<DeviceWeights> DeviceWeights::upload(const model::Layer &layer,
+                                            llvm::ArrayRef<int32_t> from,
                                             const driver::Device &device,
                                             const std::string &target,
                                             Orders orders) {
@@ -48,9 +49,9 @@ Result<DeviceWeights> DeviceWeights::upload(const model::Layer &layer,
   Status status = copy(device, stream, layer.bias, weights.bias);
   bool packs = orders != Orders::Checkpoint && model::packedGroupRows(layer);
   if (status.ok() && (orders != Orders::Packed || !packs))
-    status = weights.copyCheckpointOrder(layer, device, stream);
+    status = weights.copyCheckpointOrder(layer, from, device, stream);
   if (status.ok() && packs)
-    status = weights.pack(layer, device, stream, target);
+    status = weights.pack(layer, from, device, stream, target);
   if (!status.ok())
     return status;
   return weights;
@@ -62,11 +63,13 @@ Status DeviceWeights::bringCheckpointOrder(const model::Layer &layer,
   if (qweight.address())
     return Status();
   Result<std::unique_ptr<driver::Stream>> own = driver::Stream::create(device);
-  return own.ok() ? copyCheckpointOrder(layer, device, (*own)->handle())
+  return own.ok() ? copyCheckpointOrder(layer, layer.qweight, device,
+                                        (*own)->handle())
                   : own.status();
 }
 
 Status DeviceWeights::copyCheckpointOrder(const model::Layer &layer,
+                                          llvm::ArrayRef<int32_t> from,
                                           const driver::Device &device,
                                           driver::CuStream stream) {
   DeviceBuffer codesThere;
@@ -76,7 +79,7 @@ Status DeviceWeights::copyCheckpointOrder(const model::Layer &layer,
   if (status.ok())
     status = copy(device, stream, layer.gIdx, gIdx);
   if (status.ok())
-    status = copy(device, stream, layer.qweight, codesThere);
+    status = copy(device, stream, from, codesThere);
   if (status.ok())
     qweight = std::move(codesThere); // all of it is there
   return status;
@@ -93,6 +96,7 @@ CompileRequest nibble::packRequest(int bits, const std::string &target) {
 }
 
 Status DeviceWeights::pack(const model::Layer &layer,
+                           llvm::ArrayRef<int32_t> from,
                            const driver::Device &device,
                            driver::CuStream stream, const std::string &target) {
   PackedOrder order(layer.bits);
@@ -104,7 +108,7 @@ Status DeviceWeights::pack(const model::Layer &layer,
   auto bringCodes = [&]() -> Status {
     if (!layer.actOrder)
       return qweight.address() ? Status()
-                               : copy(device, stream, layer.qweight, unpacked);
+                               : copy(device, stream, from, unpacked);
     Result<model::SortedLayer> made = model::sortRowsByGroup(layer);
     Status status = made.status();
     if (status.ok())

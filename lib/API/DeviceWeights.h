@@ -36,8 +36,10 @@ public:
   enum class Orders { Checkpoint, Both, Packed };
 
   /// Copies `layer` to `device`, which takes code for `target`. The packed
-  /// order is left out if the layer has none.
+  /// order is left out if the layer has none. Its codes are read at `from`;
+  /// unless it has act-order, layer.qweight may be written meanwhile.
   static Result<DeviceWeights> upload(const model::Layer &layer,
+                                      llvm::ArrayRef<int32_t> from,
                                       const driver::Device &device,
                                       const std::string &target, Orders orders);
 
@@ -63,10 +65,12 @@ public:
 
 private:
   Status copyCheckpointOrder(const model::Layer &layer,
+                             llvm::ArrayRef<int32_t> from,
                              const driver::Device &device,
                              driver::CuStream stream);
-  Status pack(const model::Layer &layer, const driver::Device &device,
-              driver::CuStream stream, const std::string &target);
+  Status pack(const model::Layer &layer, llvm::ArrayRef<int32_t> from,
+              const driver::Device &device, driver::CuStream stream,
+              const std::string &target);
 
   std::unique_ptr<std::mutex> bringing = std::make_unique<std::mutex>();
   driver::DeviceBuffer qweight, qzeros, scales, gIdx, bias;

@@ -14,6 +14,7 @@
 #include "Model/Pack.h"
 #include "Model/Shard.h"
 #include "Support/Half.h"
+#include "Support/ThreadPool.h"
 #include "Target/TargetSpec.h"
 #include "llvm/ADT/StringRef.h"
 #include <algorithm>
@@ -50,14 +51,20 @@ static Result<int64_t> checkDense(const char *name, const TensorView &array,
   return elements;
 }
 
+/// The same of an `array` that must hold elements of type `type`.
+static Result<int64_t> checkArray(const char *name, const TensorView &array,
+                                  DType type, size_t rank) {
+  if (array.type != type)
+    return invalid(std::string(name) + " has elements of type " +
+                   dtypeName(array.type) + ", expected " + dtypeName(type));
+  return checkDense(name, array, rank);
+}
+
 /// Copies `array`, which must hold elements of type `type`.
 template <typename VectorT>
 static Status copyArray(const char *name, const TensorView &array, DType type,
                         size_t rank, VectorT &into) {
-  if (array.type != type)
-    return invalid(std::string(name) + " has elements of type " +
-                   dtypeName(array.type) + ", expected " + dtypeName(type));
-  Result<int64_t> elements = checkDense(name, array, rank);
+  Result<int64_t> elements = checkArray(name, array, type, rank);
   if (!elements.ok())
     return elements.status();
   into.resize(*elements);
@@ -164,7 +171,7 @@ Status QuantLinear::State::configure(const QuantLinearOptions &options) {
   return status.ok() ? checkChoices(*this, options.config) : status;
 }
 
-Status QuantLinear::State::upload() {
+Status QuantLinear::State::upload(llvm::ArrayRef<int32_t> codes) {
   if (!device)
     return Status();
   using Orders = DeviceWeights::Orders;
@@ -174,7 +181,7 @@ Status QuantLinear::State::upload() {
                  ? Orders::Packed
                  : Orders::Both;
   Result<DeviceWeights> uploaded =
-      DeviceWeights::upload(layer, *device, target, orders);
+      DeviceWeights::upload(layer, codes, *device, target, orders);
   if (uploaded.ok())
     weights = std::move(*uploaded);
   return uploaded.status();
@@ -188,7 +195,7 @@ Result<QuantLinear> QuantLinear::State::hold(model::Layer layer,
   state->inputRows = std::move(inputRows);
   Status status = state->configure(options);
   if (status.ok())
-    status = state->upload();
+    status = state->upload(state->layer.qweight);
   if (!status.ok())
     return status;
   return QuantLinear(std::move(state));
@@ -208,10 +215,13 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
   if (Status status = state->configure(options); !status.ok())
     return status;
   model::Layer &layer = state->layer;
+  // Codes may be anything; they are copied last.
+  Result<int64_t> words = checkArray("qweight", arrays.qweight, DType::I32, 2);
+  if (!words.ok())
+    return words.status();
+  layer.qweight.resize(*words);
   Status status =
-      copyArray("qweight", arrays.qweight, DType::I32, 2, layer.qweight);
-  if (status.ok())
-    status = copyArray("qzeros", arrays.qzeros, DType::I32, 2, layer.qzeros);
+      copyArray("qzeros", arrays.qzeros, DType::I32, 2, layer.qzeros);
   if (status.ok())
     status = copyScales(arrays.scales, layer);
   if (status.ok() && arrays.gIdx)
@@ -253,8 +263,28 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
     for (int64_t k = 0; k < layer.inFeatures; ++k)
       layer.gIdx.push_back(static_cast<int32_t>(k / *rows));
   status = model::checkLayer(layer);
-  if (status.ok())
-    status = state->upload();
+  if (!status.ok())
+    return status;
+  llvm::ArrayRef codes(static_cast<const int32_t *>(arrays.qweight.data),
+                       layer.qweight.size());
+  auto copyCodes = [&] {
+    copyBulk(layer.qweight.data(), codes.data(),
+             codes.size() * sizeof(int32_t));
+  };
+  if (!state->device || layer.actOrder) {
+    copyCodes();
+    status = state->upload(layer.qweight);
+  } else {
+    // The device's copy is of the caller's array: neither waits for the other.
+    ThreadPool(2).run(2, [&](int64_t first, int64_t end) {
+      for (int64_t part = first; part < end; ++part) {
+        if (part == 0)
+          status = state->upload(codes);
+        else
+          copyCodes();
+      }
+    });
+  }
   if (!status.ok())
     return status;
   return QuantLinear(std::move(state));
@@ -318,7 +348,7 @@ Status QuantLinear::pack(const TensorView &weight, const TensorView &scales,
   layer.outFeatures = old.outFeatures;
   status = model::packLayer(layer, w, s, z, groups, b);
   if (status.ok())
-    status = made->upload();
+    status = made->upload(layer.qweight);
   if (!status.ok())
     return status;
   {

@@ -67,8 +67,9 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
 
   /// Takes the device that `options` ask for, and what they overrule.
   Status configure(const QuantLinearOptions &options);
-  /// Copies the layer to the device, if there is one.
-  Status upload();
+  /// Copies the layer to the device, if there is one; see
+  /// DeviceWeights::upload().
+  Status upload(llvm::ArrayRef<int32_t> codes);
   /// What `kernel` reads of the layer.
   WeightAddresses addresses(const LoadedKernel &kernel) const;
 
