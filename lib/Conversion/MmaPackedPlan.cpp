@@ -97,6 +97,7 @@ std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
   plan.stages = options.stages;
   plan.prefetch = options.prefetch;
   plan.wgmma = options.wgmma;
+  plan.bf16 = lhs.getElementType().isBF16();
   if (std::optional<std::string> why = plan.refusal(options.sharedBytes))
     return Refusal{dot, *why};
   auto x = cast<MatrixType>(plan.x.getType());

@@ -29,6 +29,7 @@
 #include "Conversion/StagedRows.h"
 #include "Conversion/Wgmma.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace nibble;
@@ -60,6 +61,7 @@ private:
   Values multiply();
 
   Values decode(Value stage, int64_t chunk, int64_t tile, ValueRange scales);
+  Values addScaled(ValueRange sums, ValueRange partial, ValueRange scales);
   Values multiplyByWgmma();
 
   size_t perTile() const { return plan.tokens() * 4; }
@@ -263,10 +265,27 @@ SmallVector<Value> PipelineBuilder::decode(Value stage, int64_t chunk,
     ValueRange group =
         scales.slice((k / plan.stepsPerScale() * plan.tiles() + tile) * 2, 2);
     for (Value pair : codes.fragment(words[unit], k % stepsPerUnit,
-                                     {group[0], group[1]}, /*scaled=*/true))
+                                     {group[0], group[1]},
+                                     /*scaled=*/!plan.scalesSums()))
       fragments.push_back(b.make<LLVM::BitcastOp>(word(), pair));
   }
   return keepHere(b, fragments);
+}
+
+/// `sums` and the sums of one step, which wgmma has left in `partial`.
+SmallVector<Value> PipelineBuilder::addScaled(ValueRange sums,
+                                              ValueRange partial,
+                                              ValueRange scales) {
+  FragmentCodes codes(b, plan.bits, plan.element());
+  // They are there only now that they were waited for.
+  Values there = keepHere(b, partial), next;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    size_t tile = i / perTile();
+    FragmentCodes::Group group = {scales[2 * tile], scales[2 * tile + 1]};
+    next.push_back(b.make<math::FmaOp>(
+        there[i], codes.scaleAsFloat(group, i % 4 >= 2), sums[i]));
+  }
+  return next;
 }
 
 /// The sums of these four warps' steps. The first fragments of a step are
@@ -298,16 +317,20 @@ SmallVector<Value> PipelineBuilder::multiplyByWgmma() {
   Values results = ring->forEachStep(
       steps, Role::Reads, carried,
       [&](Value step, const Turn &turn, ValueRange held) {
-        Values sums(held.take_front(sumCount));
+        Values sums(held.take_front(sumCount)), partial = sums;
+        if (plan.scalesSums())
+          partial.assign(sumCount,
+                         b.make<LLVM::PoisonOp>(b.op().getF32Type()));
         Values fragments(held.slice(sumCount, fragmentCount));
         ValueRange scales = held.take_back(scaleCount);
         Value stage = ring->data(turn);
         Values ahead;
         for (int64_t c = 0; c < chunks; ++c)
           for (int64_t t = 0; t < plan.tiles(); ++t) {
-            auto own = MutableArrayRef(sums).slice(t * perTile(), perTile());
+            auto own = MutableArrayRef(partial).slice(t * perTile(), perTile());
             Value x = at(stage, b.i32(c * plan.blockM * 128));
-            llvm::copy(beginWgmma(b, plan, ValueRange(own), fragments, x),
+            bool anew = plan.scalesSums() && c == 0;
+            llvm::copy(beginWgmma(b, plan, ValueRange(own), fragments, x, anew),
                        own.begin());
             int64_t tile = (t + 1) % plan.tiles(), chunk = c + (tile == 0);
             if (chunk < chunks) {
@@ -320,6 +343,7 @@ SmallVector<Value> PipelineBuilder::multiplyByWgmma() {
             b.create<NVVM::WgmmaWaitGroupSyncOp>(0);
           }
         ring->arrive(ring->empty(turn));
+        sums = plan.scalesSums() ? addScaled(sums, partial, scales) : partial;
         llvm::append_range(sums, ahead);
         return sums;
       });

@@ -24,7 +24,7 @@ SmallVector<Value> nibble::keepHere(ValueBuilder &b, ValueRange words) {
 SmallVector<Value> nibble::beginWgmma(ValueBuilder &b,
                                       const MmaPackedPlan &plan,
                                       ValueRange sums, ValueRange fragments,
-                                      Value x) {
+                                      Value x, bool anew) {
   auto i64 = [&](int64_t value) {
     return b.constant(b.op().getI64IntegerAttr(value));
   };
@@ -37,8 +37,8 @@ SmallVector<Value> nibble::beginWgmma(ValueBuilder &b,
   // One text for all steps: to LLVM each is some hundred operands.
   size_t count = sums.size(), descriptorAt = count + fragments.size();
   std::string type = plan.element().isF16() ? "f16" : "bf16";
-  std::string text = "{\n\t.reg .pred p;\n\t.reg .b64 x;\n\t"
-                     "setp.eq.u32 p, 1, 1;\n";
+  std::string text = "{\n\t.reg .pred anew;\n\t.reg .pred adds;\n\t.reg .b64 x;\n\t"
+                     "setp.ne.u32 anew, 1, 1;\n\tsetp.eq.u32 adds, 1, 1;\n";
   for (int64_t k = 0; k < wgmmaSteps; ++k)
     // 16 columns of x on: 32 bytes.
     text += "\tadd.s64 x, " + operandList(descriptorAt, 1) + ", " +
@@ -46,7 +46,8 @@ SmallVector<Value> nibble::beginWgmma(ValueBuilder &b,
             ";\n\twgmma.mma_async.sync.aligned.m64n" +
             std::to_string(plan.blockM) + "k16.f32." + type + "." + type +
             " {" + operandList(0, count) + "}, {" +
-            operandList(count + k * 4, 4) + "}, x, p, 1, 1, 0;\n";
+            operandList(count + k * 4, 4) + "}, x, " +
+            (anew && k == 0 ? "anew" : "adds") + ", 1, 1, 0;\n";
   text += "\t}";
   SmallVector<StringRef> constraints(fragments.size(), "r");
   constraints.push_back("l");

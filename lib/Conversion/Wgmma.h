@@ -28,10 +28,11 @@ mlir::SmallVector<mlir::Value> keepHere(ValueBuilder &b,
 
 /// Begins `sums` (f32, four for each 8 rows of x) plus the product of 64
 /// columns of W, four i32 a step of 16 rows in `fragments`, and x at `x`: one
-/// piece of 64 columns as in StagedRows.h. Commits a group.
+/// piece of 64 columns as in StagedRows.h. Commits a group. With `anew` sums
+/// begin at 0, whatever `sums` hold.
 mlir::SmallVector<mlir::Value>
 beginWgmma(ValueBuilder &b, const MmaPackedPlan &plan, mlir::ValueRange sums,
-           mlir::ValueRange fragments, mlir::Value x);
+           mlir::ValueRange fragments, mlir::Value x, bool anew);
 
 } // namespace nibble
 

@@ -45,6 +45,8 @@ struct PackedProgram {
   int prefetch;
   /// Multiply by wgmma.
   bool wgmma = false;
+  /// Multiply bf16, of which a weight takes twice as many operations to scale.
+  bool bf16 = false;
 
   /// Rows of K that a warp takes in a step, and steps of an mma in them.
   static constexpr int64_t warpRows = 128, warpSteps = warpRows / 16;
@@ -110,19 +112,28 @@ struct PackedProgram {
   }
   int64_t scalesPerStep() const { return warpSteps / stepsPerScale(); }
   /// Few rows of x: the sums of a group are scaled, in f32, rather than its
-  /// weights; more exact, and cheaper where sums are fewer than weights.
-  bool scalesSums() const { return blockM <= 32 && !wgmma; }
+  /// weights; more exact, and cheaper where sums are fewer than weights. With
+  /// wgmma, where a step has one group and there are registers for it.
+  bool scalesSums() const {
+    if (!wgmma)
+      return blockM <= 32;
+    int64_t others = wgmmaRegisters() + otherRegisters;
+    return stepsPerScale() == warpSteps && blockM <= (bf16 ? 64 : 32) &&
+           sums() + others <= mostRegisters();
+  }
 
   /// What a thread keeps in registers: sums, words in flight and a fragment of
   /// x, or with wgmma two fragments of weights; addresses are not counted.
   int64_t registers() const {
-    int64_t sums = tiles() * tokens() * 4;
-    int64_t scales = tiles() * 2 * scalesPerStep();
+    int64_t scaled = scalesSums() ? sums() : 0;
     if (wgmma)
-      return sums + 2 * 16 + 2 * scales;
-    return sums * (scalesSums() ? 2 : 1) + tokens() * 4 +
-           std::max(prefetch, 1) * (tiles() * laneWords() + scales);
+      return scaled + wgmmaRegisters();
+    return scaled + sums() + tokens() * 4 +
+           std::max(prefetch, 1) * (tiles() * laneWords() + scales());
   }
+  int64_t sums() const { return tiles() * tokens() * 4; }
+  int64_t scales() const { return tiles() * 2 * scalesPerStep(); }
+  int64_t wgmmaRegisters() const { return sums() + 2 * 16 + 2 * scales(); }
   /// The most registers that a thread can have: each of four schedulers has 512
   /// for a lane of all of its warps, given out in units of 8. Eight warps of
   /// wgmma with many sums take those that the four warps which fill stages do

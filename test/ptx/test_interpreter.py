@@ -121,9 +121,9 @@ class Fragments(unittest.TestCase):
                     first, second = matrix[lane // 4, lane % 4 * 2:lane % 4 * 2 + 2]
                     self.assertEqual(got[i, lane], first | second << 16)
 
-    def wgmma(self, kind: str, columns: int, fence: str, wait: str) -> None:
+    def wgmma(self, kind: str, columns: int, fence: str, wait: str, anew: bool = False) -> None:
         """A is the threads' registers, B 64 elements of each column, of which 16
-        from element 16 `step` on are multiplied."""
+        from element 16 `step` on are multiplied; sums begin `anew` or are added to."""
         step = int(self.random.integers(4))
         a, b, c = self.numbers(64, 16), self.numbers(64, columns), self.numbers(64, columns)
         # B's bytes: a column's 64 elements are a row of 128 bytes, whose pieces
@@ -156,14 +156,14 @@ class Fragments(unittest.TestCase):
             fence.proxy.async.shared::cta;
             shr.u64 %rd8, %rd7, 4;
             add.s64 %rd8, %rd8, {1 << 62 | 64 << 32 | 1 << 16 | 2 * step};
-            setp.eq.u32 %p1, 1, 1;
+            setp.eq.u32 %p1, {int(anew)}, 0;
             {fence}
             wgmma.mma_async.sync.aligned.m64n{columns}k16.f32.{kind}.{kind} {registers(14, sums)}, {registers(10, 4)}, %rd8, %p1, 1, 1, 0;
             wgmma.commit_group.sync.aligned;
             {wait}
             {stores(14, sums, 128)}"""
         got = run(body, words, sums, 128, 1024 + 128 * columns).view(np.float32)
-        expected = a @ b[16 * step:16 * step + 16] + c
+        expected = a @ b[16 * step:16 * step + 16] + (0 if anew else c)
         for thread in range(128):
             for i in range(sums):
                 self.assertEqual(got[i, thread], expected[place(thread, i)])
@@ -172,7 +172,8 @@ class Fragments(unittest.TestCase):
 
     def test_wgmma(self):
         for kind, columns in (("f16", 8), ("bf16", 32), ("f16", 256)):
-            self.wgmma(kind, columns, self.FENCE, self.WAIT)
+            for anew in (False, True):
+                self.wgmma(kind, columns, self.FENCE, self.WAIT, anew)
 
     def test_wgmma_misused(self):
         with self.assertRaisesRegex(PtxError, "written after the last wgmma.fence"):

@@ -4,6 +4,7 @@
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=3,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=32,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,N%8,K%8,x@16,y@4,packed=32" --nibble-schedule-mma-packed="warps=4 stages=4 splits=2 overlap=1 prefetch=0" | FileCheck %s --check-prefix=RAGGED
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=8,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,N%64,K%128,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 prefetch=0" | FileCheck %s --check-prefix=GATHER
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=8,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,N%64,K%128,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 wgmma=1 prefetch=0" | FileCheck %s --check-prefix=TURNS
+// RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=bf16,T=bf16,Y=bf16,S=f16,N%64,K%128,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 wgmma=1 prefetch=0" | FileCheck %s --check-prefix=SCALED
 // Packed weights and x pass through a ring of stages in shared memory.
 
 // Four warps multiply, four fill stages in turn. Four stages: 128 x 16
@@ -220,3 +221,14 @@
 // TURNS: llvm.load %{{.*}} !llvm.ptr<1> -> i32
 // TURNS: llvm.store %{{.*}} : vector<8xf16>, !llvm.ptr<3>
 // TURNS: nvvm.mbarrier.arrive %
+
+// The sums of a step begin anew, and are scaled once they were waited for.
+// SCALED: llvm.mlir.poison : f32
+// SCALED: wgmma.mma_async.sync.aligned.m64n64k16{{[^;]*}}x, anew, 1, 1, 0;
+// SCALED-SAME: x, adds, 1, 1, 0;
+// SCALED-NOT: x, anew
+// SCALED: nvvm.wgmma.wait.group.sync.aligned 0
+// SCALED: nvvm.mbarrier.arrive
+// SCALED: llvm.inline_asm has_side_effects {{.*}}""
+// SCALED-COUNT-32: math.fma %{{.*}} : f32
+// SCALED-NOT: math.fma %{{.*}} : f32

@@ -96,13 +96,17 @@ def _wgmma(columns: int, bfloat: bool):
         def execute(warp, lanes):
             check_whole(lanes)
             descriptor = int(where(warp)[0])
-            if not add(warp).all() or (where(warp) != descriptor).any():
-                raise PtxError("only sums of products, and one matrix")
+            adds = add(warp)
+            if adds.any() != adds.all() or (where(warp) != descriptor).any():
+                raise PtxError("a warp begins one product, of one matrix")
+            if not adds.all() and sums in warp.sums:
+                raise PtxError("sums begin anew before their products were waited for")
             _check_alike(warp, (descriptor, columns))
             warp.products.append(Product(warp, sums, factors, descriptor, bfloat))
             if sums not in warp.sums:
                 total = np.zeros((16, columns))
-                total[row, column] = np.stack([warp.read(each).view(np.float32) for each in sums], 1)
+                if adds.all():
+                    total[row, column] = np.stack([warp.read(each).view(np.float32) for each in sums], 1)
                 warp.sums[sums] = total
             warp.products[-1].lock()
             for register in sums:

@@ -139,6 +139,30 @@ TEST(PackedProgram, FourWarpsOfWgmmaTakeTheirTilesTogether) {
   EXPECT_LE(p.threads() * p.mostRegisters(), 65536);
 }
 
+/// Of few rows, and of some more in bf16, where a step is of one group and
+/// registers hold the sums twice.
+TEST(PackedProgram, WgmmaScalesSums) {
+  PackedProgram p = wgmma();
+  p.blockM = 32;
+  int64_t before = p.wgmmaRegisters();
+  EXPECT_TRUE(p.scalesSums());
+  EXPECT_EQ(p.registers(), before + p.sums());
+  p.blockM = 64;
+  EXPECT_FALSE(p.scalesSums());
+  EXPECT_EQ(p.registers(), p.wgmmaRegisters());
+  p.bf16 = true;
+  EXPECT_TRUE(p.scalesSums());
+  p.groupRows = 64;
+  EXPECT_FALSE(p.scalesSums());
+  p.groupRows = 128;
+  p.warps = 16;
+  p.blockN = 256;
+  EXPECT_EQ(p.refusal(h100Bytes), std::nullopt);
+  EXPECT_FALSE(p.scalesSums());
+  p.blockM = 32;
+  EXPECT_TRUE(p.scalesSums());
+}
+
 /// What is copied into a stage does not overlap, and swizzled pieces begin
 /// where their swizzle does.
 TEST(PackedProgram, StagesHoldWhatIsCopiedIntoThem) {
