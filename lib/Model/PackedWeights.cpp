@@ -12,6 +12,7 @@
 #include "Layout/PackedOrder.h"
 #include "Support/Half.h"
 #include <algorithm>
+#include <array>
 #include <utility>
 
 using namespace nibble;
@@ -85,23 +86,44 @@ static std::vector<int32_t> packCodes(const Layer &layer) {
 // Scales, zero points and rows
 //===----------------------------------------------------------------------===//
 
+/// The codes of a line of whole words, a word at a time where none lies across
+/// two.
+static void unpackLine(const Codec &codec, const int32_t *words, int64_t count,
+                       uint8_t *codes) {
+  if (codec.splits()) {
+    for (int64_t i = 0; i < count; ++i)
+      codes[i] = static_cast<uint8_t>(codec.get(words, 1, i));
+    return;
+  }
+  for (int64_t i = 0; i < count; ++words)
+    for (uint32_t word = static_cast<uint32_t>(*words), bit = 0; bit < 32;
+         bit += static_cast<uint32_t>(codec.bits), ++i)
+      codes[i] = static_cast<uint8_t>(word >> bit & codec.maxCode());
+}
+
 BulkVector<uint16_t> model::packScalesAndZeros(const Layer &layer) {
-  constexpr int64_t columns = PackedOrder::unitColumns;
+  constexpr int64_t columns = PackedOrder::unitColumns, rows = columns / 2;
   Codec codec = layer.codec();
   int64_t N = layer.outFeatures, tiles = (N + columns - 1) / columns;
-  std::vector<uint16_t> zeroPoints; // by how they are stored
+  std::array<uint16_t, 256> zeroPoints; // by how they are stored
   for (uint32_t stored = 0; stored <= codec.maxCode(); ++stored)
-    zeroPoints.push_back(
-        floatToHalf(static_cast<float>((stored + 1) & codec.maxCode())));
+    zeroPoints[stored] =
+        floatToHalf(static_cast<float>((stored + 1) & codec.maxCode()));
   BulkVector<uint16_t> packed(layer.groups * tiles * columns * 2, 0);
+  std::vector<uint8_t> codes(static_cast<size_t>(N));
+  uint16_t *tile = packed.data();
   for (int64_t g = 0; g < layer.groups; ++g) {
-    const int32_t *zeros = &layer.qzeros[g * codec.words(N)];
-    for (int64_t n = 0; n < N; ++n) {
-      int64_t tile = n / columns, row = n % 8, half = n % columns / 8;
-      uint16_t *place = &packed[((g * tiles + tile) * 8 + row) * 4 + half];
-      place[0] = layer.scales[g * N + n];
-      place[2] = zeroPoints[codec.get(zeros, 1, n)];
-    }
+    unpackLine(codec, &layer.qzeros[g * codec.words(N)], N, codes.data());
+    const uint16_t *scales = &layer.scales[g * N];
+    for (int64_t first = 0; first < N; first += columns, tile += 2 * columns)
+      for (int64_t half = 0; half < 2; ++half)
+        for (int64_t row = 0; row < rows; ++row) {
+          int64_t n = first + half * rows + row;
+          if (n >= N)
+            break;
+          tile[row * 4 + half] = scales[n];
+          tile[row * 4 + 2 + half] = zeroPoints[codes[n]];
+        }
   }
   return packed;
 }
