@@ -35,16 +35,18 @@ def run(command, cache):
 
 
 def medians(repeats, command, tuning_command):
-    """What processes say of themselves: cold, warm and tuning."""
+    """What processes say of themselves: cold, warm and tuning, without a
+    `tuning_command` the cold ones."""
     cold, warm, tuned = [], [], []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as cache:
             cold.append(run(command, cache))
             warm.append(run(command, cache))
         with tempfile.TemporaryDirectory() as cache:
-            tuned.append(run(tuning_command, cache))
+            tuned.append(run(tuning_command, cache) if tuning_command else cold[-1])
     of = lambda runs, key: statistics.median(each[key] for each in runs)
-    return {"first_call_cold_s": of(cold, "first") / 1e3, "further_config_cold_s": of(cold, "further") / 1e3,
+    more = {"further_many_rows_cold_s": of(cold, "many") / 1e3} if "many" in cold[0] else {}
+    return {"first_call_cold_s": of(cold, "first") / 1e3, "further_config_cold_s": of(cold, "further") / 1e3, **more,
             "tune_one_shape_s": of(tuned, "first") / 1e3, "first_call_warm_ms": of(warm, "first")}
 
 
@@ -54,7 +56,8 @@ def nibble_process(program, arguments):
     if line.returncode:
         sys.exit(line.stderr)
     said = json.loads(line.stdout)
-    print(json.dumps({"first": said["create"] + said["kernel"] + said["first"], "further": said["further"]}))
+    print(json.dumps({"first": said["create"] + said["kernel"] + said["first"], "further": said["further"],
+                      "many": said["many"]}))
 
 
 def triton_process(K, N):
@@ -139,7 +142,7 @@ def main():
                             "--first-call", str(options.first_call)]
     jit = medians(options.repeats, this("nibble"), this("nibble-tune"))
     # The seed's first call tunes.
-    jit["triton"] = medians(options.repeats, this("triton"), this("triton"))
+    jit["triton"] = medians(options.repeats, this("triton"), None)
     jit["host_call_us"], jit["triton"]["host_call_us"] = host_calls(options.library, K, N)
     commit = options.commit or subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True,
                                               text=True).stdout.strip()
