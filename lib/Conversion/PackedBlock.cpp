@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Conversion/PackedBlock.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
 using namespace nibble;
@@ -36,7 +37,12 @@ void PackedBlock::divide() {
     return narrow(body.evaluator.sizeValue(matrix.getShape()[dim]));
   };
   lane = rem(body.thread, 32);
-  warp = div(body.thread, 32);
+  // Lane 0's, which ptxas then knows to be all lanes': what follows from it
+  // takes the registers and instructions that a warp shares.
+  Value all = b.i32(-1);
+  warp = b.make<NVVM::ShflOp>(b.op().getI32Type(), all, div(body.thread, 32),
+                              b.i32(0), b.i32(31), NVVM::ShflKind::idx,
+                              UnitAttr());
   Value unit = div(warp, plan.unitWarps());
   warpK = rem(unit, plan.warpsK());
   warpN = div(unit, plan.warpsK());

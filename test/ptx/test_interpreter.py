@@ -286,6 +286,12 @@ class Lanes(unittest.TestCase):
             @%p1 ret;
             elect.sync %r2|%p2, -1;""")
 
+    def test_shuffle(self):
+        body = "shfl.sync.idx.b32 %r2, %r1, 0, 31, -1;\nst.global.b32 [%rd2], %r2;"
+        np.testing.assert_array_equal(run(body, threads=64)[0], np.arange(64) // 32 * 32)
+        self.refused("lanes are missing", "setp.lt.u32 %p1, %r1, 16;\n@%p1 ret;\n" + body)
+        self.refused("only lane 0", body.replace("0, 31", "1, 31"))
+
     def test_barriers(self):
         """Each thread reads what one of another warp wrote."""
         body = """

@@ -14,7 +14,8 @@
 // MMA-LABEL: llvm.func @matmul_248(
 // MMA-SAME: nibble.schedule = "mma_packed", nibble.shared_bytes = 37952
 // MMA-SAME: nibble.threads = 256
-// MMA: %[[WARP:.*]] = arith.divui %{{.*}}, %c32_i32
+// MMA: %[[OF_LANE:.*]] = arith.divui %{{.*}}, %c32_i32
+// MMA: %[[WARP:.*]] = nvvm.shfl.sync idx %c-1_i32, %[[OF_LANE]], %c0_i32, %c31_i32
 // MMA: %[[PART:.*]] = arith.remui %[[WARP]], %c2_i32
 // MMA: %[[STAGES:.*]] = llvm.getelementptr %{{.*}}[%{{.*}}]
 // MMA: %[[BARRIERS:.*]] = llvm.getelementptr %[[STAGES]][36864]

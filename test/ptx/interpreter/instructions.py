@@ -125,6 +125,20 @@ def _elect(operands):
     return execute
 
 
+@opcode("shfl.sync.idx.b32", together=True)
+def _shuffle(operands):
+    to, value, lane, clamp, members = operands
+    if (lane.value, clamp.value, members.value) != (0, 31, -1):
+        raise PtxError("only lane 0 gives, to all")
+    value = source(value, TYPES["b32"])
+
+    def execute(warp, lanes):
+        if lanes is not ALL:
+            raise PtxError("lanes are missing that are named in the mask")
+        warp.write(to, np.full(LANES, value(warp)[0], np.uint32), lanes)
+    return execute
+
+
 @opcode("setmaxnreg.inc.sync.aligned.u32", "setmaxnreg.dec.sync.aligned.u32", together=True)
 def _set_registers(operands):
     count = operands[0].value
