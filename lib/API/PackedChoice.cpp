@@ -197,7 +197,7 @@ struct Candidate {
 /// As many stages as fit into `bytes`, at least two a part of K, and where
 /// there are more than four a number that several teams can fill in turn.
 static int stagesFor(PackedProgram program, int64_t bytes) {
-  constexpr int64_t most = 16;
+  constexpr int64_t most = 24;
   int64_t turns = program.warpsK();
   int64_t stages = std::min(most, bytes / (program.stageBytes() + 16));
   program.stages =
@@ -227,11 +227,13 @@ static std::optional<std::string> dividesInVain(const PackedProgram &program,
   return std::nullopt;
 }
 
-/// Bytes of stages that are tried. More than keep the memory busy make reads
-/// slower; with wgmma, whose stages hold more x, up to all that one block, or
-/// each of two, can have.
-static constexpr int64_t mmaBytes[] = {48 << 10, 64 << 10},
-                         wgmmaBytes[] = {64 << 10, 111 << 10, 222 << 10};
+/// Bytes of stages that are tried. Up to 16 rows a long way over K, by a block
+/// alone on its multiprocessor, wants the most of them, many columns or few
+/// bits the least; with more rows than 16 most only made it slower. With wgmma,
+/// whose stages hold more x, up to all that one block, or each of two, can
+/// have.
+static constexpr int64_t mmaBytes[] = {48 << 10, 64 << 10, 86 << 10, 172 << 10},
+                         wgmmaBytes[] = {86 << 10, 111 << 10, 222 << 10};
 
 /// All pipelines whose blocks are of `blockM` rows.
 static void addPipelines(llvm::SmallVectorImpl<Candidate> &candidates,
@@ -241,6 +243,11 @@ static void addPipelines(llvm::SmallVectorImpl<Candidate> &candidates,
   program.blockM = blockM;
   program.prefetch = 0;
   program.wgmma = wgmma;
+  llvm::ArrayRef<int64_t> budgets = mmaBytes;
+  if (wgmma)
+    budgets = wgmmaBytes;
+  else if (blockM > 16)
+    budgets = budgets.drop_back();
   for (int64_t tiles : {1, 2, 4})
     for (int64_t warpsN : {1, 2, 4, 7})
       for (int64_t warpsK : {1, 2, 4, 8}) {
@@ -253,7 +260,7 @@ static void addPipelines(llvm::SmallVectorImpl<Candidate> &candidates,
         program.blockN = tiles * warpsN * program.tileWidth();
         program.blockK = warpsK * PackedProgram::warpRows;
         int before = 0;
-        for (int64_t bytes : wgmma ? llvm::ArrayRef(wgmmaBytes) : mmaBytes) {
+        for (int64_t bytes : budgets) {
           program.stages = stagesFor(program, bytes);
           int64_t most = std::max<int64_t>(bytes, 104 << 10);
           if (std::exchange(before, program.stages) == program.stages ||

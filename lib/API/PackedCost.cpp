@@ -50,8 +50,8 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // Cycles of a multiprocessor at the clock it runs at.
   constexpr double cyclesPerMicrosecond = 1700;
   // Bytes a microsecond.
-  constexpr double memoryRate = 3.16e6, cacheRate = 10.9e6;
-  constexpr double n = 3.1;
+  constexpr double memoryRate = 3.16e6, cacheRate = 9.2e6;
+  constexpr double n = 2.4;
 
   double blocksOfRows = ceilDiv(rows, program.blockM);
   double blocks = blocksOfRows * ceilDiv(N, program.blockN) * splits;
@@ -70,28 +70,27 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   constexpr double mmas = PackedProgram::warpSteps;
   double decode = decodeInstructions(program.bits);
 
-  // Of a step, for each of a multiprocessor's four schedulers and tensor cores;
-  // and a warp's way through one.
-  double issue, tensor, latency, held;
+  // Of a step, for each of a multiprocessor's four schedulers, with what its
+  // tensor core adds; and a warp's way through one.
+  double busy, latency, held;
   if (program.wgmma) {
-    issue = 1.48 * warpsN * (tiles * mmas * (decode + 4) + 140 + 0.54 * blockM);
-    tensor = warpsN * tiles * mmas * blockM / 2 / 0.755;
-    latency = tiles * 2 * (219 + 3.56 * blockM);
-    held = 1.1 * warpsK;
+    busy = 1.17 * warpsN * tiles * (mmas * (decode + 4) + 4.9 * blockM);
+    latency = 2 * tiles * (94.5 + 2.57 * blockM);
+    held = 0.836 * warpsK;
   } else {
-    issue = 1.5 / 4 * warpsN *
-            (tiles * (mmas * decode + blockM / 2) +
-             3.1 * tokens * (mmas * tiles + 4));
-    tensor = 10.1 / 4 * warpsN * tiles * mmas * tokens;
-    latency = 375;
+    double instructions =
+        tiles * (mmas * decode + blockM / 2) + 14 * tokens * (mmas * tiles + 4);
+    busy = 0.45 / 4 * warpsN * instructions;
+    latency = 0.515 * instructions;
     held = 0;
   }
-  double work = std::max(most * steps * std::max(issue, tensor),
-                         waves * steps / warpsK * latency) /
-                cyclesPerMicrosecond;
+  double work =
+      std::max(most * steps * busy, waves * steps / warpsK * latency) /
+      cyclesPerMicrosecond;
   // Each free stage brings a step in so many microseconds.
-  constexpr double arrival = 0.85;
-  double stages = std::max(static_cast<double>(program.stages) - held, 0.5);
+  constexpr double arrival = 0.724;
+  auto allStages = static_cast<double>(program.stages);
+  double stages = std::max(allStages - held, 0.5);
   double flight = most * steps * arrival / (std::min(most, atOnce) * stages);
 
   double weights =
@@ -107,10 +106,14 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   for (double part : {weights / memoryRate,
                       (blocksOfRows * weights + x) / cacheRate, work, flight})
     body += std::pow(part, n);
+  // All stages of a block fill at once, each after those of all others: where
+  // they hold much of its steps, so much of the work comes when all is read.
+  double filled = std::min(allStages / steps, 1.0);
+  double late = 0.9 * work * filled * filled / waves;
   // While a block ends and the next begins only those beside it read.
-  double ends = 0.93 / together;
+  double ends = 0.3 + 0.3 / together;
   // A wave begins and ends while less is read.
-  double more = 5.5 * std::max(blocks / (processors * atOnce) - 1, 0.0);
-  double cluster = splits > 1 ? 2.3 : 0;
-  return std::pow(body, 1 / n) + ends + more + cluster;
+  double more = 1.53 * std::max(blocks / (processors * atOnce) - 1, 0.0);
+  double cluster = splits > 1 ? 1.58 : 0;
+  return std::pow(body, 1 / n) + late + ends + more + cluster;
 }

@@ -7,15 +7,17 @@
 // where nothing was measured. A call that overlaps with those before and after
 // it takes about
 //
-//   (memory^n + cache^n + work^n + flight^n)^(1/n) + ends + waves + cluster
+//   (memory^n + cache^n + work^n + flight^n)^(1/n) + late + ends + waves +
+//   cluster
 //
 //   memory   weights, by the rate of the device's memory
 //   cache    weights and each block's x, by the rate of L2; of blocks that run
 //            together on a multiprocessor in part once
 //   work     of the multiprocessor with the most blocks: the larger of what its
-//            blocks together issue (or its tensor cores multiply) and of one
-//            warp's way through its steps, once a wave of blocks
+//            blocks together issue and multiply and of one warp's way through
+//            its steps, once a wave of blocks
 //   flight   its steps, as fast as its stages can bring them
+//   late     work on what stages hold when all is read
 //   ends     of blocks, less where others run beside them; the call's start is
 //            hidden by the call before
 //   waves    of blocks, beyond the first
