@@ -131,9 +131,9 @@ static void elected(ValueBuilder &b, function_ref<void()> body) {
 
 /// What the warps do that fill stages.
 void PipelineBuilder::fill() {
-  Value filler = add(body.thread, b.i32(-plan.multipliers()));
-  Value team = div(filler, plan.stagers()),
-        number = rem(filler, plan.stagers());
+  Value team = div(add(block.warp, b.i32(-plan.warps)), plan.teamWarps());
+  Value number =
+      rem(add(body.thread, b.i32(-plan.multipliers())), plan.stagers());
   StagedRows x(plan, evaluator, ring->base(), number, firstRow, block.rows,
                block.K);
   auto beginWeights = [&](Value step, const Turn &turn) {

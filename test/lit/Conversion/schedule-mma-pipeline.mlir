@@ -60,8 +60,7 @@
 // A warp that fills stages takes every fourth. An empty ring is waited for as if
 // a round had been read. One thread brings weights, all bring x: two rows of 16
 // pieces at a time.
-// MMA: %[[FILLER:.*]] = arith.addi %{{.*}}, %c-128_i32
-// MMA: %[[TEAM:.*]] = arith.divui %[[FILLER]], %c32_i32
+// MMA: %[[TEAM:.*]] = arith.addi %[[WARP]], %c-4_i32
 // MMA: scf.for %{{.*}} = %[[TEAM]] to %[[STEPS]] step %c4_i32 iter_args(%[[STAGE:[^ ]+]] = %[[TEAM]], %[[PARITY:[^ ]+]] = %c1_i32) ->
 // MMA: %[[PLACE:.*]] = arith.muli %[[STAGE]], %c16_i32
 // MMA: %[[INPLACE:.*]] = arith.addi %[[PLACE]], %c8_i32
