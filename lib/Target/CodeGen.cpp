@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Target/CodeGen.h"
+#include "Target/GpuPasses.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
@@ -29,21 +30,6 @@ void nibble::registerTranslations(mlir::DialectRegistry &registry) {
   mlir::registerLLVMDialectTranslation(registry);
   mlir::registerNVVMDialectTranslation(registry);
 }
-
-/// What LLVM's O2 pipeline does to a kernel for a GPU, in half of its time:
-/// one function without calls, whose loops are there for a reason. It leaves
-/// the same PTX but for the order of a few instructions.
-static constexpr llvm::StringLiteral gpuPasses =
-    "function<eager-inv>("
-    "nvvm-intr-range,sroa<modify-cfg>,early-cse<memssa>,sccp,"
-    "instcombine<max-iterations=1;no-verify-fixpoint>,correlated-propagation,"
-    "simplifycfg,reassociate,"
-    "loop-mssa(licm<no-allowspeculation>,loop-rotate,licm<allowspeculation>),"
-    "instcombine<max-iterations=1;no-verify-fixpoint>,loop(indvars),gvn<>,"
-    "sccp,bdce,correlated-propagation,"
-    "instcombine<max-iterations=1;no-verify-fixpoint>,"
-    "loop-mssa(licm<allowspeculation>),"
-    "simplifycfg<hoist-common-insts;sink-common-insts>,div-rem-pairs)";
 
 /// Makes LLVM's code generators known, once.
 static void initialiseTargets() {
@@ -138,10 +124,13 @@ void CodeGen::optimise(
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
   llvm::ModulePassManager passes;
-  if (module->getTargetTriple().isNVPTX())
-    llvm::cantFail(builder.parsePassPipeline(passes, gpuPasses));
-  else
+  if (module->getTargetTriple().isNVPTX()) {
+    builder.invokePipelineStartEPCallbacks(passes,
+                                           llvm::OptimizationLevel::O2);
+    passes.addPass(gpuPasses());
+  } else {
     passes = builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2);
+  }
   passes.run(*module, modules);
 }
 
