@@ -250,8 +250,8 @@ SmallVector<Value> PipelineBuilder::multiply() {
 // Products by wgmma
 //===----------------------------------------------------------------------===//
 
-/// The fragments of 64 rows of K of a tile of 64 columns, scaled: four
-/// registers for each 16 rows.
+/// The fragments of 64 rows of K of a tile of 64 columns, scaled unless sums
+/// are: four registers for each 16 rows.
 SmallVector<Value> PipelineBuilder::decode(Value stage, int64_t chunk,
                                            int64_t tile, ValueRange scales) {
   FragmentCodes codes(b, plan.bits, plan.element());
@@ -264,9 +264,9 @@ SmallVector<Value> PipelineBuilder::decode(Value stage, int64_t chunk,
       words[unit] = readWords(stage, unit, tile);
     ValueRange group =
         scales.slice((k / plan.stepsPerScale() * plan.tiles() + tile) * 2, 2);
-    for (Value pair : codes.fragment(words[unit], k % stepsPerUnit,
-                                     {group[0], group[1]},
-                                     /*scaled=*/!plan.scalesSums()))
+    for (Value pair :
+         codes.fragment(words[unit], k % stepsPerUnit, {group[0], group[1]},
+                        /*scaled=*/!plan.scalesSums()))
       fragments.push_back(b.make<LLVM::BitcastOp>(word(), pair));
   }
   return keepHere(b, fragments);
@@ -319,8 +319,7 @@ SmallVector<Value> PipelineBuilder::multiplyByWgmma() {
       [&](Value step, const Turn &turn, ValueRange held) {
         Values sums(held.take_front(sumCount)), partial = sums;
         if (plan.scalesSums())
-          partial.assign(sumCount,
-                         b.make<LLVM::PoisonOp>(b.op().getF32Type()));
+          partial.assign(sumCount, b.make<LLVM::PoisonOp>(b.op().getF32Type()));
         Values fragments(held.slice(sumCount, fragmentCount));
         ValueRange scales = held.take_back(scaleCount);
         Value stage = ring->data(turn);

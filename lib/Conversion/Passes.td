@@ -46,6 +46,10 @@ def ScheduleSimt : Nibble_SchedulePass<"nibble-schedule-simt"> {
     threads take the elements of what the kernel stores in turn, and compute
     each from memory.
 
+    With `overlap` a program waits for the kernel before it on the stream. One
+    that only moves elements has by then read the rows that it gathers, which
+    no kernel before it may write.
+
     Matches what nibble-schedule-host matches.
   }];
   let options = [

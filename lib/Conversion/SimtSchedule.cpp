@@ -56,21 +56,27 @@ static LogicalResult storeElements(TileEvaluator &evaluator, StoreOp store,
 }
 
 /// The store of a kernel that does nothing but move elements by rows that it
-/// reads, few a thread; null for others.
+/// loads, few a thread; null for others.
 static StoreOp onlyMoves(KernelOp kernel, int64_t threads) {
   constexpr int64_t most = 32;
   StoreOp store;
   for (Operation &op : kernel.getBody().front()) {
-    if (op.getNumRegions() != 0 || (store && isa<StoreOp>(op)))
+    if (!isa<LoadOp, GatherOp, RoundOp, StoreOp, ProgramIdOp, TileOrderOp>(
+            op) &&
+        !isa<arith::ArithDialect>(op.getDialect()))
       return StoreOp();
-    if (auto found = dyn_cast<StoreOp>(op))
+    if (auto found = dyn_cast<StoreOp>(op)) {
+      if (store)
+        return StoreOp();
       store = found;
+    }
   }
   if (!store || store.getTile().getType().getRank() != 2)
     return StoreOp();
   TileType tile = store.getTile().getType();
   for (GatherOp gather : kernel.getOps<GatherOp>())
-    if (gather.getTile().getType().getShape() != tile.getShape())
+    if (gather.getTile().getType().getShape() != tile.getShape() ||
+        !gather.getRows().getDefiningOp<LoadOp>())
       return StoreOp();
   int64_t elements = tile.getDim(0) * tile.getDim(1);
   return elements % threads == 0 && elements / threads <= most ? store

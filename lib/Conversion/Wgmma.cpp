@@ -37,17 +37,17 @@ SmallVector<Value> nibble::beginWgmma(ValueBuilder &b,
   // One text for all steps: to LLVM each is some hundred operands.
   size_t count = sums.size(), descriptorAt = count + fragments.size();
   std::string type = plan.element().isF16() ? "f16" : "bf16";
-  std::string text = "{\n\t.reg .pred anew;\n\t.reg .pred adds;\n\t.reg .b64 x;\n\t"
-                     "setp.ne.u32 anew, 1, 1;\n\tsetp.eq.u32 adds, 1, 1;\n";
+  std::string text =
+      "{\n\t.reg .pred anew;\n\t.reg .pred adds;\n\t.reg .b64 x;\n\t"
+      "setp.ne.u32 anew, 1, 1;\n\tsetp.eq.u32 adds, 1, 1;\n";
   for (int64_t k = 0; k < wgmmaSteps; ++k)
     // 16 columns of x on: 32 bytes.
-    text += "\tadd.s64 x, " + operandList(descriptorAt, 1) + ", " +
-            std::to_string(k * 32 >> 4) +
-            ";\n\twgmma.mma_async.sync.aligned.m64n" +
-            std::to_string(plan.blockM) + "k16.f32." + type + "." + type +
-            " {" + operandList(0, count) + "}, {" +
-            operandList(count + k * 4, 4) + "}, x, " +
-            (anew && k == 0 ? "anew" : "adds") + ", 1, 1, 0;\n";
+    text +=
+        "\tadd.s64 x, " + operandList(descriptorAt, 1) + ", " +
+        std::to_string(k * 32 >> 4) + ";\n\twgmma.mma_async.sync.aligned.m64n" +
+        std::to_string(plan.blockM) + "k16.f32." + type + "." + type + " {" +
+        operandList(0, count) + "}, {" + operandList(count + k * 4, 4) +
+        "}, x, " + (anew && k == 0 ? "anew" : "adds") + ", 1, 1, 0;\n";
   text += "\t}";
   SmallVector<StringRef> constraints(fragments.size(), "r");
   constraints.push_back("l");

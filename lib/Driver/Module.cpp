@@ -126,10 +126,11 @@ Module::~Module() {
 }
 
 /// The shared memory of each of `blocks` blocks: what it needs, and where
-/// kernels overlap all of its part of a multiprocessor's. The next kernel's
-/// blocks then find no room before one of this kernel's ends. Where they do,
-/// several gather on one multiprocessor, and all others wait for it at the end
-/// (docs/measurements.md).
+/// kernels overlap all of its part of a multiprocessor's but what a few blocks
+/// need that have none of their own, such as those that sort x. The next
+/// product's blocks then find no room before one of this kernel's ends. Where
+/// they do, several gather on one multiprocessor, and all others wait for it at
+/// the end (docs/measurements.md).
 int64_t Module::sharedBytesOf(int64_t blocks) const {
   if (!fillsShared())
     return dynamicSharedBytes;
@@ -137,10 +138,9 @@ int64_t Module::sharedBytesOf(int64_t blocks) const {
   auto whole = static_cast<int64_t>(device.sharedBytesPerMultiprocessor);
   auto most = static_cast<int64_t>(device.maxSharedBytesPerBlock);
   int64_t each = (blocks + device.multiprocessors - 1) / device.multiprocessors;
-  // The device keeps some for every block, and gives the rest in units. What a
-  // few blocks need that have no shared memory of their own is left.
-  constexpr int64_t unit = 1024;
-  int64_t kept = whole - most, left = whole - 4 * kept;
+  // The device keeps some for every block, and gives the rest in units.
+  constexpr int64_t unit = 1024, smallBlocks = 4;
+  int64_t kept = whole - most, left = whole - smallBlocks * kept;
   int64_t part = (left / each - kept) / unit * unit;
   return std::max(dynamicSharedBytes, part);
 }

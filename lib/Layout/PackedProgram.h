@@ -117,9 +117,8 @@ struct PackedProgram {
   bool scalesSums() const {
     if (!wgmma)
       return blockM <= 32;
-    int64_t others = wgmmaRegisters() + otherRegisters;
     return stepsPerScale() == warpSteps && blockM <= (bf16 ? 64 : 32) &&
-           sums() + others <= mostRegisters();
+           wgmmaRegisters() + sums() + otherRegisters <= mostRegisters();
   }
 
   /// What a thread keeps in registers: sums, words in flight and a fragment of
@@ -131,6 +130,8 @@ struct PackedProgram {
     return scaled + sums() + tokens() * 4 +
            std::max(prefetch, 1) * (tiles() * laneWords() + scales());
   }
+  /// A thread's sums, its words of scales and zero points of a step, and what
+  /// it keeps with wgmma where weights are scaled.
   int64_t sums() const { return tiles() * tokens() * 4; }
   int64_t scales() const { return tiles() * 2 * scalesPerStep(); }
   int64_t wgmmaRegisters() const { return sums() + 2 * 16 + 2 * scales(); }

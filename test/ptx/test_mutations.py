@@ -24,6 +24,7 @@ PIPELINE = ("BITS=4 packed=128 overlap=1 prefetch=0 stages=4 warps=4 BLOCK_M=16 
             (9, 64, 1544))
 WGMMA = ("BITS=4 packed=128 splits=2 prefetch=0 wgmma=1 stages=4 warps=8 BLOCK_M=64 BLOCK_N=64 BLOCK_K=256 x@16 K%8",
          (33, 64, 2056))
+SCALED = ("BITS=4 packed=128 prefetch=0 wgmma=1 stages=4 warps=8 BLOCK_M=32 BLOCK_N=128 BLOCK_K=128 x@16 K%8", (9, 128, 1544))
 
 NO_WAIT = "setp.eq.u32 done, 0, 0;"
 
@@ -49,6 +50,7 @@ MUTATIONS = [
     ("no fence before x is multiplied", WGMMA, r"fence\.proxy\.async.*;", "", 0),
     ("no fence before products", WGMMA, r"wgmma\.fence.*;", "", 0),
     ("no wait for products", WGMMA, r"wgmma\.wait_group.*;", "", 0),
+    ("sums that go on where they begin anew", SCALED, r"x, anew,", "x, adds,", 0),
     ("x from the wrong columns", WGMMA, r"(add\.s64 x, .*), 2;", r"\1, 4;", 0),
 ]
 

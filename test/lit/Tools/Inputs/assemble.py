@@ -58,14 +58,24 @@ def wide_pipelines():
         yield f"BITS=4 packed=128 prefetch=0 wgmma=1 stages=2 warps=8 BLOCK_M={rows} BLOCK_N={columns} BLOCK_K=128 x@16 y@4 N%{columns} K%128"
 
 
+def scaled_pipelines():
+    """Sums that wgmma leaves and that are scaled, of one tile and of several."""
+    for T, rows in (("f16", 32), ("bf16", 64)):
+        types = f"X={T} T={T} Y={T} S=f16"
+        for warps, more in ((8, "x@16 y@4 N%128 K%128"), (4, "splits=2 overlap=1 x@16 y@4 K%8"), (4, "")):
+            yield f"BITS=4 packed=128 {types} prefetch=0 wgmma=1 stages=4 warps={warps} BLOCK_M={rows} BLOCK_N=128 BLOCK_K=128 {more}"
+
+
 def chosen_pipelines():
     """What nibble chooses for layers of some thousand rows and columns, from 1
     row of x to 300 (nibble explain)."""
-    for blocks in ("BLOCK_M=8 BLOCK_N=32 BLOCK_K=1024 warps=8 stages=16",
-                   "BLOCK_M=16 BLOCK_N=32 BLOCK_K=512 warps=8 stages=8",
-                   "BLOCK_M=64 BLOCK_N=32 BLOCK_K=256 warps=4 stages=4 splits=2",
+    for blocks in ("BLOCK_M=8 BLOCK_N=16 BLOCK_K=512 warps=4 stages=24",
+                   "BLOCK_M=8 BLOCK_N=32 BLOCK_K=512 warps=4 stages=8",
+                   "BLOCK_M=16 BLOCK_N=32 BLOCK_K=1024 warps=8 stages=24",
+                   "BLOCK_M=16 BLOCK_N=128 BLOCK_K=512 warps=8 stages=8",
+                   "BLOCK_M=32 BLOCK_N=64 BLOCK_K=512 warps=8 stages=8 splits=2",
                    "BLOCK_M=64 BLOCK_N=64 BLOCK_K=256 warps=8 stages=10 splits=2 wgmma=1",
-                   "BLOCK_M=64 BLOCK_N=128 BLOCK_K=256 warps=16 stages=8 wgmma=1"):
+                   "BLOCK_M=64 BLOCK_N=256 BLOCK_K=128 warps=16 stages=6 wgmma=1"):
         columns, rows = re.search(r"BLOCK_N=(\d+) BLOCK_K=(\d+)", blocks).groups()
         yield f"BITS=4 packed=128 prefetch=0 {blocks} x@16 y@4 N%{columns} K%{rows}"
 
@@ -90,7 +100,7 @@ def kernels():
         + [(matmul, target, "BITS=4 packed=128 overlap=1 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
            for target in ("sm_90a", "sm_100a", "sm_120a")]
         + [(matmul, "sm_90a", config)
-           for config in (*pipelines(MMA_PIPELINE), *pipelines(WGMMA_PIPELINE), *wide_pipelines(), *chosen_pipelines())]
+           for config in (*pipelines(MMA_PIPELINE), *pipelines(WGMMA_PIPELINE), *wide_pipelines(), *scaled_pipelines(), *chosen_pipelines())]
         + [(matmul, target, config) for target in ("sm_100a", "sm_120a")
            for config in (f"BITS=4 packed=128 {MMA_PIPELINE} x@16 y@4 N%64 K%256",
                           f"BITS=3 ACT_ORDER=1 packed=32 X=bf16 T=bf16 Y=bf16 S=f16 {MMA_PIPELINE}",
