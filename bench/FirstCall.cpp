@@ -12,7 +12,7 @@
 //            with `tune` it is tuned before
 //   first    the first call, with x and y in host memory
 //   second   the second
-//   further  one more kernel, for 16 rows, or of M is 16 for one
+//   further  one more kernel, for 16 rows, or, if M is 16, for one
 //   many     one more, for M + 64 rows, which tensor cores multiply by wgmma
 //
 // The device's context is made before the clock starts. An empty

@@ -14,7 +14,7 @@
 //   schedule    loops, vectors and threads: who computes which elements
 //   lower       the LLVM dialect (with NVVM's operations on a GPU)
 //   llvm        LLVM IR
-//   optimise    LLVM IR, optimised
+//   optimise    LLVM IR after O2, of which a GPU's kernels take a part
 //   ptx         PTX; on the host this stage is called asm
 //
 //===----------------------------------------------------------------------===//

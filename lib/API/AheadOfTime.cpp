@@ -92,8 +92,7 @@ nibble::allRequests(const model::Layer &layer, DType type,
   add(makeDenseRequest(type, target));
   if (!spec->isHost() && model::packedGroupRows(layer)) {
     add(packRequest(layer.bits, target));
-    if (sortsColumns(layer,
-                     propertiesOf(*spec, usualMultiprocessors(target))))
+    if (sortsColumns(layer, propertiesOf(*spec, usualMultiprocessors(target))))
       for (int64_t columns : sortedColumns)
         add(sortColumnsRequest(type, columns, target));
   }

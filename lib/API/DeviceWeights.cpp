@@ -129,16 +129,12 @@ Status DeviceWeights::pack(const model::Layer &layer,
   // The codes are on their way while the rest is made.
   Status brought, prepared;
   std::optional<Result<std::shared_ptr<const LoadedKernel>>> found;
-  ThreadPool(2).run(2, [&](int64_t first, int64_t end) {
-    for (int64_t part = first; part < end; ++part) {
-      if (part == 0) {
-        brought = bringCodes();
-        continue;
-      }
-      prepared = prepare();
-      found.emplace(findOrCompile(packRequest(layer.bits, target), &device));
-    }
-  });
+  ThreadPool::runBoth(
+      [&] { brought = bringCodes(); },
+      [&] {
+        prepared = prepare();
+        found.emplace(findOrCompile(packRequest(layer.bits, target), &device));
+      });
   for (const Status &status : {brought, prepared})
     if (!status.ok())
       return status;

@@ -246,8 +246,7 @@ CompileRequest nibble::makeDenseRequest(DType type, const std::string &target) {
   return request;
 }
 
-size_t nibble::sortedColumnsFor(int64_t rows, int64_t K,
-                                int64_t multiprocessors) {
+size_t nibble::sorterFor(int64_t rows, int64_t K, int64_t multiprocessors) {
   size_t index = 0;
   while (index + 1 < std::size(sortedColumns) &&
          rows * llvm::divideCeilSigned(K, sortedColumns[index]) >

@@ -98,11 +98,12 @@ bool denseIsAligned(const model::Layer &layer, DType type);
 /// apart.
 CompileRequest makeDenseRequest(DType type, const std::string &target);
 
-/// Columns of a row of x that a program of sort_columns may take.
+/// Columns of a row of x that a program of sort_columns may take, a kernel
+/// each.
 inline constexpr int64_t sortedColumns[] = {128, 512, 2048};
-/// Which of them, by its index, sorts [rows, K] with one program at most for
-/// each of `multiprocessors`, or the largest.
-size_t sortedColumnsFor(int64_t rows, int64_t K, int64_t multiprocessors);
+/// The index of the one that sorts [rows, K] with one program at most for each
+/// of `multiprocessors`, or of the largest.
+size_t sorterFor(int64_t rows, int64_t K, int64_t multiprocessors);
 
 /// What to compile for `target`, which has overlap, to sort the columns of x,
 /// of type `type`, before a product (sortsColumns()), by programs of `columns`

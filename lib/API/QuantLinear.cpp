@@ -209,17 +209,10 @@ QuantLinear::State::addresses(const LoadedKernel &kernel) const {
           layer.gIdx.data(), layer.bias.data()};
 }
 
-Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
-                                        const QuantLinearOptions &options) try {
-  auto state = std::make_shared<State>();
-  if (Status status = state->configure(options); !status.ok())
-    return status;
-  model::Layer &layer = state->layer;
-  // Codes may be anything; they are copied last.
-  Result<int64_t> words = checkArray("qweight", arrays.qweight, DType::I32, 2);
-  if (!words.ok())
-    return words.status();
-  layer.qweight.resize(*words);
+/// Takes all of `arrays` but the codes, whose number is layer.qweight's, and
+/// checks that they fit together.
+static Status readAllButCodes(const QuantLinearArrays &arrays,
+                              model::Layer &layer) {
   Status status =
       copyArray("qzeros", arrays.qzeros, DType::I32, 2, layer.qzeros);
   if (status.ok())
@@ -262,29 +255,34 @@ Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
   if (!arrays.gIdx)
     for (int64_t k = 0; k < layer.inFeatures; ++k)
       layer.gIdx.push_back(static_cast<int32_t>(k / *rows));
-  status = model::checkLayer(layer);
-  if (!status.ok())
+  return model::checkLayer(layer);
+}
+
+Result<QuantLinear> QuantLinear::create(const QuantLinearArrays &arrays,
+                                        const QuantLinearOptions &options) try {
+  auto state = std::make_shared<State>();
+  if (Status status = state->configure(options); !status.ok())
     return status;
+  model::Layer &layer = state->layer;
+  Result<int64_t> words = checkArray("qweight", arrays.qweight, DType::I32, 2);
+  if (!words.ok())
+    return words.status();
+  layer.qweight.resize(*words);
+  // Codes may be anything, and are most of it: they are copied while the rest
+  // is read and checked, and the caller's go to the device meanwhile.
   llvm::ArrayRef codes(static_cast<const int32_t *>(arrays.qweight.data),
                        layer.qweight.size());
-  auto copyCodes = [&] {
-    copyBulk(layer.qweight.data(), codes.data(),
-             codes.size() * sizeof(int32_t));
-  };
-  if (!state->device || layer.actOrder) {
-    copyCodes();
-    status = state->upload(layer.qweight);
-  } else {
-    // The device's copy is of the caller's array: neither waits for the other.
-    ThreadPool(2).run(2, [&](int64_t first, int64_t end) {
-      for (int64_t part = first; part < end; ++part) {
-        if (part == 0)
+  Status status;
+  ThreadPool::runBoth(
+      [&] {
+        status = readAllButCodes(arrays, layer);
+        if (status.ok() && !layer.actOrder)
           status = state->upload(codes);
-        else
-          copyCodes();
-      }
-    });
-  }
+      },
+      [&] { copyBulk(layer.qweight.data(), codes.data(), codes.size() * 4); });
+  // Rows of act-order are sorted on the host, from the layer's own codes.
+  if (status.ok() && layer.actOrder)
+    status = state->upload(layer.qweight);
   if (!status.ok())
     return status;
   return QuantLinear(std::move(state));
@@ -387,17 +385,16 @@ QuantLinear::State::kernelsOf(const LoadedKernel &product, DType type,
   kernels.sorts = product.readsPacked() && sortsX();
   if (!kernels.sorts && !strided)
     return kernels;
-  size_t columns = 0;
+  size_t sorter = 0;
   if (kernels.sorts)
-    columns =
-        sortedColumnsFor(rowsToChooseFor(kindOf(type, rows, false).bucket),
-                         layer.inFeatures, int64_t(properties.multiprocessors));
-  auto &slot = before[kernels.sorts ? 1 + columns : 0][static_cast<int>(type)];
+    sorter = sorterFor(rowsToChooseFor(kindOf(type, rows, false).bucket),
+                       layer.inFeatures, int64_t(properties.multiprocessors));
+  auto &slot = before[kernels.sorts ? 1 + sorter : 0][static_cast<int>(type)];
   kernels.before = slot.load(std::memory_order_acquire);
   if (kernels.before)
     return kernels;
   Result<std::shared_ptr<const LoadedKernel>> loaded = findOrCompile(
-      kernels.sorts ? sortColumnsRequest(type, sortedColumns[columns], target)
+      kernels.sorts ? sortColumnsRequest(type, sortedColumns[sorter], target)
                     : makeDenseRequest(type, target),
       device);
   if (!loaded.ok())

@@ -46,7 +46,8 @@ nibble::stageNames(std::string_view target) {
   for (const MlirStage &stage : mlirStages())
     names.emplace_back(stage.name, stage.description);
   names.emplace_back("llvm", "LLVM IR");
-  names.emplace_back("optimise", "LLVM IR, optimised");
+  names.emplace_back("optimise",
+                     "LLVM IR after O2 (host) or GpuPasses.h (GPU)");
   if (target == "host")
     names.emplace_back("asm", "assembly of this machine");
   else

@@ -108,6 +108,14 @@ void ThreadPool::work() {
   }
 }
 
+void ThreadPool::runBoth(llvm::function_ref<void()> first,
+                         llvm::function_ref<void()> second) {
+  ThreadPool(2).run(2, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part)
+      part ? second() : first();
+  });
+}
+
 void ThreadPool::run(int64_t jobCount, Body jobBody) {
   std::unique_lock job(jobMutex, std::try_to_lock);
   if (!job || workers.empty() || jobCount < 2) {

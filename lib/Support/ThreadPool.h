@@ -44,6 +44,10 @@ public:
   /// rest of [0, count) is then left out.
   void run(int64_t count, Body body);
 
+  /// Calls both, side by side, and returns when both are done; throws as run().
+  static void runBoth(llvm::function_ref<void()> first,
+                      llvm::function_ref<void()> second);
+
 private:
   void work();
   void takeRanges();

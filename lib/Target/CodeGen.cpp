@@ -102,8 +102,8 @@ void CodeGen::optimise(
   llvm::CGSCCAnalysisManager callGraph;
   llvm::ModuleAnalysisManager modules;
   llvm::PipelineTuningOptions tuning;
-  // Schedules have vectorised and unrolled; another attempt costs time and
-  // finds nothing. (A loop that asks to be unrolled still is.)
+  // Of the host's code: schedules have vectorised and unrolled; another attempt
+  // costs time and finds nothing. (A loop that asks to be unrolled still is.)
   tuning.LoopVectorization = false;
   tuning.SLPVectorization = false;
   tuning.LoopUnrolling = false;
@@ -125,8 +125,7 @@ void CodeGen::optimise(
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
   llvm::ModulePassManager passes;
   if (module->getTargetTriple().isNVPTX()) {
-    builder.invokePipelineStartEPCallbacks(passes,
-                                           llvm::OptimizationLevel::O2);
+    builder.invokePipelineStartEPCallbacks(passes, llvm::OptimizationLevel::O2);
     passes.addPass(gpuPasses());
   } else {
     passes = builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2);

@@ -55,9 +55,8 @@ ModulePassManager nibble::gpuPasses() {
   passes.addPass(CorrelatedValuePropagationPass());
   passes.addPass(InstCombinePass());
   passes.addPass(withMemory(LICMPass(where)));
-  passes.addPass(SimplifyCFGPass(SimplifyCFGOptions()
-                                     .hoistCommonInsts(true)
-                                     .sinkCommonInsts(true)));
+  passes.addPass(SimplifyCFGPass(
+      SimplifyCFGOptions().hoistCommonInsts(true).sinkCommonInsts(true)));
   passes.addPass(DivRemPairsPass());
 
   ModulePassManager all;

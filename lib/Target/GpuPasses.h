@@ -12,10 +12,10 @@
 
 namespace nibble {
 
-/// What LLVM's O2 pipeline does to a kernel for a GPU, in half of its time:
-/// one function without calls, whose loops are there for a reason. It leaves
-/// the same PTX but for the order of a few instructions. What the target itself
-/// adds to a pipeline's start is not among them.
+/// Those of LLVM's O2 pipeline that change a kernel for a GPU: one function
+/// without calls, whose loops are there for a reason; nothing is inlined,
+/// unrolled or vectorised. What the target itself adds to a pipeline's start is
+/// not among them. docs/measurements.md has what they take.
 llvm::ModulePassManager gpuPasses();
 
 } // namespace nibble

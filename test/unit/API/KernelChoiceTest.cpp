@@ -107,7 +107,9 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
                        const std::string &words) {
     driver::DeviceProperties device = h100();
     device.computeCapability = capability;
-    CallKind kind = {type, bucketOf(3, /*host=*/false), /*aligned=*/true};
+    // Of one row as of more.
+    int64_t rows = type == DType::F16 ? 1 : 3;
+    CallKind kind = {type, bucketOf(rows, /*host=*/false), /*aligned=*/true};
     CompileRequest request =
         gpuRequest(layer, kind, target, device, *parseOverrides(words), "auto");
     Result<CompiledKernel> kernel = compile(request);
@@ -280,11 +282,11 @@ TEST(KernelChoice, LoraxsAreItsEightCutToTheLayer) {
 /// As few programs as multiprocessors, and a thread for each column where that
 /// is enough.
 TEST(KernelChoice, ColumnsAreSortedByFewPrograms) {
-  EXPECT_EQ(sortedColumns[sortedColumnsFor(3, 4096, 132)], 128);
-  EXPECT_EQ(sortedColumns[sortedColumnsFor(4, 14336, 132)], 512);
-  EXPECT_EQ(sortedColumns[sortedColumnsFor(16, 4096, 132)], 512);
-  EXPECT_EQ(sortedColumns[sortedColumnsFor(17, 4096, 132)], 2048);
-  EXPECT_EQ(sortedColumns[sortedColumnsFor(4096, 4096, 132)], 2048);
+  EXPECT_EQ(sortedColumns[sorterFor(3, 4096, 132)], 128);
+  EXPECT_EQ(sortedColumns[sorterFor(4, 14336, 132)], 512);
+  EXPECT_EQ(sortedColumns[sorterFor(16, 4096, 132)], 512);
+  EXPECT_EQ(sortedColumns[sorterFor(17, 4096, 132)], 2048);
+  EXPECT_EQ(sortedColumns[sorterFor(4096, 4096, 132)], 2048);
 }
 
 } // namespace

@@ -272,14 +272,15 @@ TEST(PackedCost, MoreToDoTakesLonger) {
     double here = cost(rows, K, N);
     // More blocks hide more of each other's ends, and of more steps the stages
     // hold a smaller part.
-    constexpr double hidden = 1;
+    double least = 0.95 * here;
     for (int64_t more : {1, 17, 128, 1000}) {
-      EXPECT_GE(cost(rows + more, K, N), here - hidden) << more;
-      EXPECT_GE(cost(rows, K + more, N), here - hidden) << more;
-      EXPECT_GE(cost(rows, K, N + more), here - hidden) << more;
+      EXPECT_GE(cost(rows + more, K, N), least) << more;
+      EXPECT_GE(cost(rows, K + more, N), least) << more;
+      EXPECT_GE(cost(rows, K, N + more), least) << more;
     }
     EXPECT_GT(cost(rows, 2 * K, N), here);
-    EXPECT_GT(cost(rows, K, 2 * N), here - hidden);
+    EXPECT_GT(cost(rows, K, 2 * N), least);
+    EXPECT_GT(cost(rows, K, 16 * N), here);
   });
 }
 
@@ -332,7 +333,7 @@ TEST(PackedCost, SmallerGroupsAndFewerStagesTakeLonger) {
     if (!program.refusal(h100().maxSharedBytesPerBlock))
       // Where stages are then too large for as many blocks at once, a block's
       // stages hold a smaller part of a multiprocessor's work.
-      EXPECT_GE(pipelineCost(program, splits, rows, K, N, h100()), here - 1)
+      EXPECT_GE(pipelineCost(program, splits, rows, K, N, h100()), 0.85 * here)
           << "more scales to read";
   });
   PackedProgram program;

@@ -210,6 +210,8 @@ TEST_F(StandInDevices, ActOrderSortsXBefore) {
                      "the workspace has 0 bytes; x is sorted for the layer, "
                      "which has act-order, and needs 768");
     }
+    TensorView one = TensorView::dense(view(x, K).data, DType::F16, {1, K});
+    EXPECT_EQ(layer->workspaceSize(one), sorts ? K * 2 : 0u);
     // All that a call needs is there afterwards.
     ASSERT_TRUE(layer->prepare(DType::F16, rows).ok());
     int allocations = state->calls[Entry_cuMemAlloc].count,
