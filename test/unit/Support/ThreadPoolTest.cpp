@@ -85,6 +85,24 @@ TEST(ThreadPool, CarriesExceptionsToTheCaller) {
   }
 }
 
+TEST(ThreadPool, RunsBoth) {
+  for (int i = 0; i < 200; ++i) {
+    int first = 0, second = 0;
+    ThreadPool::runBoth([&] { ++first; }, [&] { ++second; });
+    EXPECT_EQ(first, 1);
+    EXPECT_EQ(second, 1);
+  }
+  for (bool which : {false, true}) {
+    auto throwIf = [](bool throws) {
+      if (throws)
+        throw 7;
+    };
+    EXPECT_THROW(ThreadPool::runBoth([&] { throwIf(!which); },
+                                     [&] { throwIf(which); }),
+                 int);
+  }
+}
+
 TEST(ThreadPool, SleepingWorkersWake) {
   ThreadPool pool(4);
   for (int i = 0; i < 5; ++i) {
