@@ -55,8 +55,8 @@ TEST(ThreadPool, ManySmallJobs) {
   }
 }
 
-/// What a body throws, on a worker or here, its giver gets, once no thread is in
-/// it any more; and the pool goes on.
+/// What a body throws, on a worker or here, its giver gets, once no thread is
+/// in it any more; and the pool goes on.
 TEST(ThreadPool, CarriesExceptionsToTheCaller) {
   for (unsigned threads : {1u, 2u, 5u}) {
     ThreadPool pool(threads);
@@ -97,9 +97,9 @@ TEST(ThreadPool, RunsBoth) {
       if (throws)
         throw 7;
     };
-    EXPECT_THROW(ThreadPool::runBoth([&] { throwIf(!which); },
-                                     [&] { throwIf(which); }),
-                 int);
+    EXPECT_THROW(
+        ThreadPool::runBoth([&] { throwIf(!which); }, [&] { throwIf(which); }),
+        int);
   }
 }
 
