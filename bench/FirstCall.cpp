@@ -3,9 +3,9 @@
 // Part of nibble, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// first-call DEVICE K N M [tune]: makes a 4-bit layer of random weights and
-// calls it twice, all once in a process, and prints one line of JSON in
-// milliseconds:
+// first-call DEVICE K N M [tune] [act-order] [bits=B]: makes a layer of random
+// weights, of 4 bits or B, and calls it twice, all once in a process, and
+// prints one line of JSON in milliseconds:
 //
 //   create   the arrays to a layer on the device
 //   kernel   to the kernel, from where it is (`origin`) to its being loaded;
@@ -21,6 +21,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "nibble/QuantLinear.h"
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -35,9 +36,23 @@ static int fail(const Status &status) {
 }
 
 int main(int argc, char **argv) {
-  bool tune = argc == 6 && std::string_view(argv[5]) == "tune";
-  if (argc != 5 && !tune)
-    return std::fprintf(stderr, "usage: first-call DEVICE K N M [tune]\n"), 2;
+  bool tune = false, actOrder = false, known = argc >= 5;
+  int bits = 4;
+  for (int i = 5; i < argc; ++i) {
+    std::string_view word = argv[i];
+    if (word == "tune")
+      tune = true;
+    else if (word == "act-order")
+      actOrder = true;
+    else if (word.substr(0, 5) == "bits=")
+      bits = std::atoi(argv[i] + 5);
+    else
+      known = false;
+  }
+  if (!known)
+    return std::fprintf(stderr, "usage: first-call DEVICE K N M [tune] "
+                                "[act-order] [bits=B]\n"),
+           2;
   QuantLinearOptions options;
   options.device = argv[1];
   if (tune)
@@ -46,7 +61,7 @@ int main(int argc, char **argv) {
           M = std::atoll(argv[4]), groups = K / 128;
   // A layer without a call: it opens the device and compiles nothing.
   Result<QuantLinear> opened =
-      QuantLinear::empty(4, -1, 32, 32, false, options);
+      QuantLinear::empty(bits, -1, 32, 32, false, options);
   if (!opened.ok())
     return fail(opened.status());
 
@@ -57,16 +72,24 @@ int main(int argc, char **argv) {
       word = static_cast<int32_t>(random());
     return made;
   };
-  std::vector<int32_t> qweight = words(K / 8 * N),
-                       qzeros = words(groups * N / 8);
+  std::vector<int32_t> qweight = words(K * bits / 32 * N),
+                       qzeros = words(groups * N * bits / 32),
+                       gIdx(static_cast<size_t>(K));
+  for (int64_t k = 0; k < K; ++k)
+    gIdx[static_cast<size_t>(k)] = static_cast<int32_t>(k / 128);
+  std::shuffle(gIdx.begin(), gIdx.end(), random);
   // fp16: scales of 2^-7, and x of 1.
   std::vector<uint16_t> scales(static_cast<size_t>(groups * N), 0x2000),
       x(static_cast<size_t>(M * K), 0x3c00), y(static_cast<size_t>(M * N));
   QuantLinearArrays arrays;
-  arrays.bits = 4;
+  arrays.bits = bits;
   arrays.groupSize = 128;
-  arrays.qweight = TensorView::dense(qweight.data(), DType::I32, {K / 8, N});
-  arrays.qzeros = TensorView::dense(qzeros.data(), DType::I32, {groups, N / 8});
+  arrays.qweight =
+      TensorView::dense(qweight.data(), DType::I32, {K * bits / 32, N});
+  arrays.qzeros =
+      TensorView::dense(qzeros.data(), DType::I32, {groups, N * bits / 32});
+  if (actOrder)
+    arrays.gIdx = TensorView::dense(gIdx.data(), DType::I32, {K});
   arrays.scales = TensorView::dense(scales.data(), DType::F16, {groups, N});
 
   using Clock = std::chrono::steady_clock;
