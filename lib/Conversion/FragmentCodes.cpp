@@ -165,3 +165,12 @@ SmallVector<Value, 4> FragmentCodes::fragment(ArrayRef<Value> words,
   }
   return registers;
 }
+
+SmallVector<Value> FragmentCodes::addScaled(ValueRange sums, ValueRange partial,
+                                            const Group &group) {
+  SmallVector<Value> next;
+  for (auto [i, sum, part] : llvm::enumerate(sums, partial))
+    next.push_back(
+        b.make<math::FmaOp>(part, scaleAsFloat(group, i % 4 >= 2), sum));
+  return next;
+}

@@ -59,6 +59,11 @@ public:
 
   /// The scale of column r (`upper` false) or r + 8 as f32.
   mlir::Value scaleAsFloat(const Group &group, bool upper);
+  /// A tile's `sums` (f32, as mma and wgmma leave them: two of column r, two of
+  /// r + 8, in turn) plus the scale times those of a group, `partial`.
+  mlir::SmallVector<mlir::Value> addScaled(mlir::ValueRange sums,
+                                           mlir::ValueRange partial,
+                                           const Group &group);
 
 private:
   /// A word, and the bit of it at which a register's lower code lies.

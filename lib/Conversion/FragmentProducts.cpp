@@ -101,9 +101,8 @@ SmallVector<Value> FragmentProducts::compute(ValueRange sums,
         partial[t] = multiply(partial[t], fragment, right[half]);
         if (!last)
           continue;
-        for (size_t i = 0; i < perTile; ++i)
-          total[i] = b.make<math::FmaOp>(
-              partial[t][i], codes.scaleAsFloat(scale, i % 4 >= 2), total[i]);
+        llvm::copy(codes.addScaled(ValueRange(total), partial[t], scale),
+                   total.begin());
         partial[t] = zeros;
       }
     }

@@ -47,9 +47,9 @@ private:
   Values loadWeights(Value step, ValueRange before);
   Values step(Value step, int64_t prefetched, ValueRange carried);
 
-  size_t sumCount() const { return plan.tiles() * plan.tokens() * 4; }
+  size_t sumCount() const { return plan.sums(); }
   size_t weightCount() const {
-    return plan.tiles() * (plan.laneWords() + 2 * plan.scalesPerStep());
+    return plan.tiles() * plan.laneWords() + plan.scaleWords();
   }
   Value nextSlot(Value slot);
   Values fetch(Value step, Value slot);

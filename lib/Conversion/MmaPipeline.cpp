@@ -29,7 +29,6 @@
 #include "Conversion/StagedRows.h"
 #include "Conversion/Wgmma.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace nibble;
@@ -229,7 +228,7 @@ SmallVector<Value> PipelineBuilder::readScales(Value stage) {
 /// The sums of this warp's steps.
 SmallVector<Value> PipelineBuilder::multiply() {
   FragmentProducts products(plan, b, block.lane);
-  Values sums(plan.tiles() * perTile(), b.splat(b.op().getF32Type(), 0));
+  Values sums(plan.sums(), b.splat(b.op().getF32Type(), 0));
   return ring->forEachStep(
       ownSteps(), Role::Reads, sums,
       [&](Value, const Turn &turn, ValueRange held) {
@@ -279,12 +278,11 @@ SmallVector<Value> PipelineBuilder::addScaled(ValueRange sums,
   FragmentCodes codes(b, plan.bits, plan.element());
   // They are there only now that they were waited for.
   Values there = keepHere(b, partial), next;
-  for (size_t i = 0; i < sums.size(); ++i) {
-    size_t tile = i / perTile();
-    FragmentCodes::Group group = {scales[2 * tile], scales[2 * tile + 1]};
-    next.push_back(b.make<math::FmaOp>(
-        there[i], codes.scaleAsFloat(group, i % 4 >= 2), sums[i]));
-  }
+  for (int64_t t = 0; t < plan.tiles(); ++t)
+    llvm::append_range(
+        next, codes.addScaled(sums.slice(t * perTile(), perTile()),
+                              ValueRange(there).slice(t * perTile(), perTile()),
+                              {scales[2 * t], scales[2 * t + 1]}));
   return next;
 }
 
@@ -292,7 +290,8 @@ SmallVector<Value> PipelineBuilder::addScaled(ValueRange sums,
 /// decoded at the end of the one before, and carried with the step's scales.
 SmallVector<Value> PipelineBuilder::multiplyByWgmma() {
   constexpr int64_t chunks = MmaPackedPlan::warpRows / wgmmaRows;
-  size_t sumCount = plan.tiles() * perTile();
+  const bool scalesSums = plan.scalesSums();
+  size_t sumCount = plan.sums(), scaleCount = plan.scaleWords();
   constexpr size_t fragmentCount = wgmmaSteps * 4;
   StageRing::Steps steps = ownSteps();
   // x is written by ordinary copies, and read by the tensor cores' own way.
@@ -308,7 +307,6 @@ SmallVector<Value> PipelineBuilder::multiplyByWgmma() {
     llvm::append_range(held, scales);
     return held;
   };
-  size_t scaleCount = plan.tiles() * 2 * plan.scalesPerStep();
   Values nothing(fragmentCount + scaleCount, b.i32(0));
   Values carried(sumCount, b.splat(b.op().getF32Type(), 0));
   llvm::append_range(carried,
@@ -318,7 +316,7 @@ SmallVector<Value> PipelineBuilder::multiplyByWgmma() {
       steps, Role::Reads, carried,
       [&](Value step, const Turn &turn, ValueRange held) {
         Values sums(held.take_front(sumCount)), partial = sums;
-        if (plan.scalesSums())
+        if (scalesSums)
           partial.assign(sumCount, b.make<LLVM::PoisonOp>(b.op().getF32Type()));
         Values fragments(held.slice(sumCount, fragmentCount));
         ValueRange scales = held.take_back(scaleCount);
@@ -328,7 +326,7 @@ SmallVector<Value> PipelineBuilder::multiplyByWgmma() {
           for (int64_t t = 0; t < plan.tiles(); ++t) {
             auto own = MutableArrayRef(partial).slice(t * perTile(), perTile());
             Value x = at(stage, b.i32(c * plan.blockM * 128));
-            bool anew = plan.scalesSums() && c == 0;
+            bool anew = scalesSums && c == 0;
             llvm::copy(beginWgmma(b, plan, ValueRange(own), fragments, x, anew),
                        own.begin());
             int64_t tile = (t + 1) % plan.tiles(), chunk = c + (tile == 0);
@@ -342,7 +340,7 @@ SmallVector<Value> PipelineBuilder::multiplyByWgmma() {
             b.create<NVVM::WgmmaWaitGroupSyncOp>(0);
           }
         ring->arrive(ring->empty(turn));
-        sums = plan.scalesSums() ? addScaled(sums, partial, scales) : partial;
+        sums = scalesSums ? addScaled(sums, partial, scales) : partial;
         llvm::append_range(sums, ahead);
         return sums;
       });

@@ -128,13 +128,13 @@ struct PackedProgram {
     if (wgmma)
       return scaled + wgmmaRegisters();
     return scaled + sums() + tokens() * 4 +
-           std::max(prefetch, 1) * (tiles() * laneWords() + scales());
+           std::max(prefetch, 1) * (tiles() * laneWords() + scaleWords());
   }
   /// A thread's sums, its words of scales and zero points of a step, and what
   /// it keeps with wgmma where weights are scaled.
   int64_t sums() const { return tiles() * tokens() * 4; }
-  int64_t scales() const { return tiles() * 2 * scalesPerStep(); }
-  int64_t wgmmaRegisters() const { return sums() + 2 * 16 + 2 * scales(); }
+  int64_t scaleWords() const { return tiles() * 2 * scalesPerStep(); }
+  int64_t wgmmaRegisters() const { return sums() + 2 * 16 + 2 * scaleWords(); }
   /// The most registers that a thread can have: each of four schedulers has 512
   /// for a lane of all of its warps, given out in units of 8. Eight warps of
   /// wgmma with many sums take those that the four warps which fill stages do
