@@ -73,11 +73,7 @@ int main(int argc, char **argv) {
     return made;
   };
   std::vector<int32_t> qweight = words(K * bits / 32 * N),
-                       qzeros = words(groups * N * bits / 32),
-                       gIdx(static_cast<size_t>(K));
-  for (int64_t k = 0; k < K; ++k)
-    gIdx[static_cast<size_t>(k)] = static_cast<int32_t>(k / 128);
-  std::shuffle(gIdx.begin(), gIdx.end(), random);
+                       qzeros = words(groups * N * bits / 32), gIdx;
   // fp16: scales of 2^-7, and x of 1.
   std::vector<uint16_t> scales(static_cast<size_t>(groups * N), 0x2000),
       x(static_cast<size_t>(M * K), 0x3c00), y(static_cast<size_t>(M * N));
@@ -88,8 +84,12 @@ int main(int argc, char **argv) {
       TensorView::dense(qweight.data(), DType::I32, {K * bits / 32, N});
   arrays.qzeros =
       TensorView::dense(qzeros.data(), DType::I32, {groups, N * bits / 32});
-  if (actOrder)
+  if (actOrder) {
+    for (int64_t k = 0; k < K; ++k)
+      gIdx.push_back(static_cast<int32_t>(k / 128));
+    std::shuffle(gIdx.begin(), gIdx.end(), random);
     arrays.gIdx = TensorView::dense(gIdx.data(), DType::I32, {K});
+  }
   arrays.scales = TensorView::dense(scales.data(), DType::F16, {groups, N});
 
   using Clock = std::chrono::steady_clock;

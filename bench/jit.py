@@ -35,19 +35,20 @@ def run(command, cache):
 
 
 def medians(repeats, command, tuning_command):
-    """What processes say of themselves: cold, warm and tuning, without a
-    `tuning_command` the cold ones."""
+    """What processes say of themselves: cold, warm and tuning, which without a
+    `tuning_command` the cold ones do."""
     cold, warm, tuned = [], [], []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as cache:
             cold.append(run(command, cache))
             warm.append(run(command, cache))
-        with tempfile.TemporaryDirectory() as cache:
-            tuned.append(run(tuning_command, cache) if tuning_command else cold[-1])
+        if tuning_command:
+            with tempfile.TemporaryDirectory() as cache:
+                tuned.append(run(tuning_command, cache))
     of = lambda runs, key: statistics.median(each[key] for each in runs)
     more = {"further_many_rows_cold_s": of(cold, "many") / 1e3} if "many" in cold[0] else {}
     return {"first_call_cold_s": of(cold, "first") / 1e3, "further_config_cold_s": of(cold, "further") / 1e3, **more,
-            "tune_one_shape_s": of(tuned, "first") / 1e3, "first_call_warm_ms": of(warm, "first")}
+            "tune_one_shape_s": of(tuned or cold, "first") / 1e3, "first_call_warm_ms": of(warm, "first")}
 
 
 def nibble_process(program, arguments):

@@ -1,4 +1,4 @@
-// RUN: nibble-opt %s --split-input-file --nibble-schedule-simt="warps=1 overlap=1" | FileCheck %s
+// RUN: nibble-opt %s --nibble-schedule-simt="warps=1 overlap=1" | FileCheck %s
 // Only a kernel that moves elements by rows that it loads reads them before it
 // waits: others may ask a gather for another row than the store's.
 
