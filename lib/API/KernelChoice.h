@@ -52,6 +52,9 @@ int bucketOf(int64_t rows, bool host);
 /// The smallest number of rows of a bucket on a GPU.
 int64_t firstRows(int bucket);
 
+/// The largest number of rows of a bucket on a GPU.
+int64_t lastRows(int bucket);
+
 /// The number of rows that a bucket's configuration on a GPU is chosen for.
 int64_t rowsToChooseFor(int bucket);
 
@@ -100,9 +103,9 @@ CompileRequest makeDenseRequest(DType type, const std::string &target);
 
 /// Columns of a row of x that a program of sort_columns may take, a kernel
 /// each.
-inline constexpr int64_t sortedColumns[] = {128, 512, 2048};
-/// The index of the one that sorts [rows, K] with one program at most for each
-/// of `multiprocessors`, or of the largest.
+inline constexpr int64_t sortedColumns[] = {512, 2048};
+/// The index of the one that sorts [rows, K] on so many `multiprocessors`: the
+/// one of few columns unless they had more programs than they soon run.
 size_t sorterFor(int64_t rows, int64_t K, int64_t multiprocessors);
 
 /// What to compile for `target`, which has overlap, to sort the columns of x,

@@ -387,7 +387,7 @@ QuantLinear::State::kernelsOf(const LoadedKernel &product, DType type,
     return kernels;
   size_t sorter = 0;
   if (kernels.sorts)
-    sorter = sorterFor(rowsToChooseFor(kindOf(type, rows, false).bucket),
+    sorter = sorterFor(lastRows(kindOf(type, rows, false).bucket),
                        layer.inFeatures, properties.multiprocessors);
   auto &slot = before[kernels.sorts ? 1 + sorter : 0][static_cast<int>(type)];
   kernels.before = slot.load(std::memory_order_acquire);

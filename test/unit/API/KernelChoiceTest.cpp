@@ -279,13 +279,12 @@ TEST(KernelChoice, LoraxsAreItsEightCutToTheLayer) {
   }
 }
 
-/// As few programs as multiprocessors, and a thread for each column where that
-/// is enough.
-TEST(KernelChoice, ColumnsAreSortedByFewPrograms) {
-  EXPECT_EQ(sortedColumns[sorterFor(3, 4096, 132)], 128);
-  EXPECT_EQ(sortedColumns[sorterFor(4, 14336, 132)], 512);
-  EXPECT_EQ(sortedColumns[sorterFor(16, 4096, 132)], 512);
-  EXPECT_EQ(sortedColumns[sorterFor(17, 4096, 132)], 2048);
+/// A thread for each column, unless multiprocessors had too many programs.
+TEST(KernelChoice, ManyColumnsAreSortedByFewerPrograms) {
+  EXPECT_EQ(sortedColumns[sorterFor(1, 128, 132)], 512);
+  EXPECT_EQ(sortedColumns[sorterFor(16, 14336, 132)], 512);
+  EXPECT_EQ(sortedColumns[sorterFor(57, 4096, 132)], 512);
+  EXPECT_EQ(sortedColumns[sorterFor(58, 4096, 132)], 2048);
   EXPECT_EQ(sortedColumns[sorterFor(4096, 4096, 132)], 2048);
 }
 

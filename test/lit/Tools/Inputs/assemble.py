@@ -106,8 +106,8 @@ def kernels():
                           f"BITS=3 ACT_ORDER=1 packed=32 X=bf16 T=bf16 Y=bf16 S=f16 {MMA_PIPELINE}",
                           f"BITS=8 packed=128 splits=2 overlap=1 {MMA_PIPELINE} x@16 y@4 K%8")]
         + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()]
-        + [(sort, target, f"BLOCK_M=1 BLOCK_K={columns} warps=4 overlap=1 X={X} T={T}")
-           for target, columns in (("sm_90a", 128), ("sm_90a", 512), ("sm_90a", 2048), ("sm_100a", 512), ("sm_120a", 512))
+        + [(sort, target, f"BLOCK_M=1 BLOCK_K={columns} warps={warps} overlap=1 X={X} T={T}")
+           for target, columns, warps in (("sm_90a", 512, 16), ("sm_90a", 2048, 32), ("sm_100a", 512, 16), ("sm_120a", 2048, 32))
            for X, T in (("f16", "f16"), ("bf16", "bf16"), ("f32", "f16"))]
         + [("make_dense", "sm_80", f"BLOCK_M=1 BLOCK_K=1024 X={X}") for X in ("f16", "bf16", "f32")])
 
