@@ -200,6 +200,15 @@ int64_t KernelOp::knownDivisor(ExtentAttr extent) {
   return std::max<int64_t>(common, 1);
 }
 
+std::optional<int64_t> KernelOp::knownMost(ExtentAttr extent) {
+  auto most = (*this)->getAttrOfType<DictionaryAttr>(mostAttrName);
+  for (auto size : getSizes().getAsRange<ParamAttr>())
+    if (extent.getExtent() == Extent::name(size.getName()))
+      if (auto known = most ? most.getAs<IntegerAttr>(size.getName()) : nullptr)
+        return known.getInt();
+  return std::nullopt;
+}
+
 int64_t KernelOp::getArgAlignment(unsigned index) {
   auto type = cast<MatrixType>(getBody().getArgument(index).getType());
   Type element = type.getElementType();

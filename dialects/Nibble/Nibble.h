@@ -36,6 +36,8 @@ namespace nibble::ir {
 /// Attribute of a specialised kernel whose weights are in the packed order
 /// (lib/Layout/PackedOrder.h): the rows of a group there.
 inline constexpr llvm::StringLiteral packedAttrName = "nibble.packed";
+/// Attribute of a specialised kernel: what sizes are known to be at most.
+inline constexpr llvm::StringLiteral mostAttrName = "nibble.most";
 
 /// True when `type` is a tile whose element type passes `test`, or is still a
 /// parameter of the kernel.

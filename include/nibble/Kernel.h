@@ -15,6 +15,7 @@
 #include "nibble/Export.h"
 #include "nibble/Status.h"
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -63,6 +64,8 @@ struct KernelSize {
   std::string name;
   /// What divides it.
   int64_t multipleOf = 1;
+  /// The most it may be.
+  int64_t most = std::numeric_limits<int64_t>::max();
   bool operator==(const KernelSize &) const = default;
 };
 

@@ -290,7 +290,7 @@ Status QuantLinear::forward(const TensorView &x, const TensorView &y,
   Result<Workspace> found = state->workspaceFor(
       workspace, stream, needed,
       strided ? "x has neighbours along K that are not next to each other"
-              : "x is sorted for the layer, which has act-order,",
+              : "x may be sorted for the layer, which has act-order,",
       alone);
   if (!found.ok())
     return found.status();

@@ -108,7 +108,8 @@ Result<KernelConfig> nibble::parseOverrides(const std::string &words) {
                         "GROUP_M and warps");
   KernelConfig ordinary;
   if (!config->types.empty() || !config->multiples.empty() ||
-      !config->alignments.empty() || config->packed > 1 ||
+      !config->alignments.empty() || !config->most.empty() ||
+      config->packed > 1 || config->held ||
       (!config->packed && (config->stages != ordinary.stages ||
                            config->prefetch != ordinary.prefetch ||
                            config->wgmma || config->splits != ordinary.splits ||
@@ -376,7 +377,12 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
   config.splits = chosen.splits;
   config.wgmma = chosen.wgmma;
   config.overlap = chosen.overlap;
-  if (sortsColumns(layer, device)) {
+  if (kind.aligned && kind.type != DType::F32 &&
+      holdsColumns(layer, kind.bucket, config, device)) {
+    config.held = true;
+    config.most = {{"M", lastRows(kind.bucket)}, {"K", layer.inFeatures}};
+    config.alignments["g_idx"] = 16;
+  } else if (sortsColumns(layer, device)) {
     // To the kernel the layer is one whose rows are in order.
     config.params["ACT_ORDER"] = 0;
     config.types["X"] = config.types["T"];

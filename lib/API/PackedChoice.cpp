@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/PackedChoice.h"
+#include "API/KernelChoice.h"
 #include "API/PackedCost.h"
 #include "Layout/PackedProgram.h"
 #include "Model/PackedWeights.h"
@@ -50,6 +51,22 @@ static KernelConfig configOf(const PackedProgram &program, int splits,
   config.packed = 1;
   config.overlap = hasPipelines(device);
   return config;
+}
+
+/// The program of `config` for a layer.
+static PackedProgram programOf(const model::Layer &layer,
+                               const KernelConfig &config) {
+  PackedProgram program;
+  program.bits = layer.bits;
+  program.groupRows = model::packedGroupRows(layer);
+  program.blockM = config.params.at("BLOCK_M");
+  program.blockN = config.params.at("BLOCK_N");
+  program.blockK = config.params.at("BLOCK_K");
+  program.warps = config.warps;
+  program.stages = config.stages;
+  program.prefetch = config.prefetch;
+  program.wgmma = config.wgmma;
+  return program;
 }
 
 /// The block of rows of mma.sync that holds `rows`.
@@ -283,6 +300,30 @@ bool nibble::sortsColumns(const model::Layer &layer,
   return layer.actOrder && hasPipelines(device);
 }
 
+/// `program` if it holds x in calls of `bucket`, nothing if x is sorted or
+/// needs no order.
+static std::optional<PackedProgram>
+holding(const model::Layer &layer, int bucket, PackedProgram program,
+        const driver::DeviceProperties &device) {
+  // More rows, or more bytes, take longer to hold than to sort.
+  constexpr int64_t mostRows = 5, mostBytes = 96 << 10;
+  int64_t rows = lastRows(bucket);
+  if (!sortsColumns(layer, device) || rows > mostRows ||
+      layer.inFeatures % 8 != 0 || !program.pipelined() || program.wgmma)
+    return std::nullopt;
+  program.heldRows = std::min(rows, program.blockM);
+  program.heldColumns = layer.inFeatures;
+  if (program.heldBytes() > mostBytes || program.refusal(shared(device)))
+    return std::nullopt;
+  return program;
+}
+
+bool nibble::holdsColumns(const model::Layer &layer, int bucket,
+                          const KernelConfig &config,
+                          const driver::DeviceProperties &device) {
+  return holding(layer, bucket, programOf(layer, config), device).has_value();
+}
+
 bool nibble::hasPackedChoices(const model::Layer &layer, int64_t rows,
                               const driver::DeviceProperties &device) {
   return model::packedGroupRows(layer) &&
@@ -312,9 +353,16 @@ nibble::packedChoices(const model::Layer &layer, int64_t rows,
         addPipelines(candidates, program, blockM, /*wgmma=*/true, rows, layer,
                      device);
   for (Candidate &each : candidates)
-    if (!each.refusal)
+    if (!each.refusal) {
+      each.program =
+          holding(layer, bucketOf(rows, /*host=*/false), each.program, device)
+              .value_or(each.program);
       each.cost = pipelineCost(each.program, each.splits, rows,
                                layer.inFeatures, layer.outFeatures, device);
+      // What a kernel before it takes.
+      if (sortsColumns(layer, device) && !each.program.holds())
+        each.cost += 0.8;
+    }
   llvm::SmallVector<Candidate *> order;
   for (Candidate &each : candidates)
     order.push_back(&each);

@@ -36,6 +36,13 @@ struct PackedChoice {
 bool sortsColumns(const model::Layer &layer,
                   const driver::DeviceProperties &device);
 
+/// True if programs of `config`, one of packedChoices() or what overrides made
+/// of it, hold x (KernelConfig::held) in calls of `bucket` of such a layer
+/// rather than have its columns sorted: few rows, which fit beside the stages.
+bool holdsColumns(const model::Layer &layer, int bucket,
+                  const KernelConfig &config,
+                  const driver::DeviceProperties &device);
+
 /// True if there are any for calls with `rows` rows of `layer`.
 bool hasPackedChoices(const model::Layer &layer, int64_t rows,
                       const driver::DeviceProperties &device);

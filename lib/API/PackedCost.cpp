@@ -115,5 +115,9 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // A wave begins and ends while less is read.
   double more = 1.53 * std::max(blocks / (processors * atOnce) - 1, 0.0);
   double cluster = splits > 1 ? 1.58 : 0;
-  return std::pow(body, 1 / n) + late + ends + more + cluster;
+  // All of x is there before the first product.
+  double bringing = 0;
+  if (program.holds())
+    bringing = 0.2 + 0.12 * together * static_cast<double>(K) / 4096;
+  return std::pow(body, 1 / n) + late + ends + more + cluster + bringing;
 }

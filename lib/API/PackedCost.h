@@ -8,7 +8,7 @@
 // it takes about
 //
 //   (memory^n + cache^n + work^n + flight^n)^(1/n) + late + ends + waves +
-//   cluster
+//   cluster + bringing
 //
 //   memory   weights, by the rate of the device's memory
 //   cache    weights and each block's x, by the rate of L2; of blocks that run
@@ -22,6 +22,8 @@
 //            hidden by the call before
 //   waves    of blocks, beyond the first
 //   cluster  what it takes to read each other's sums
+//   bringing what it takes to hold all of x, of act-order, before the first
+//            product
 //
 // with n between a sum (1) and the longest alone. Its numbers were fitted to an
 // NVIDIA H100 80GB HBM3; docs/tuning.md says how near it comes.

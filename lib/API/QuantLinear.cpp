@@ -382,7 +382,7 @@ Result<QuantLinear::State::CallKernels>
 QuantLinear::State::kernelsOf(const LoadedKernel &product, DType type,
                               int64_t rows, bool strided) {
   CallKernels kernels = {product};
-  kernels.sorts = product.readsPacked() && sortsX();
+  kernels.sorts = product.readsPacked() && sortsX() && !product.holdsX();
   if (!kernels.sorts && !strided)
     return kernels;
   size_t sorter = 0;

@@ -76,11 +76,13 @@ static void addSchedule(mlir::OpPassManager &manager,
   else if (options.schedule == "mma_packed")
     manager.addPass(createScheduleMmaPacked(
         {warps, options.config.stages, options.config.prefetch,
-         options.config.splits, options.config.wgmma, overlap, sharedBytes}));
+         options.config.splits, options.config.wgmma, overlap,
+         options.config.held, sharedBytes}));
   else
     manager.addPass(createScheduleGpu(
         {warps, options.config.stages, options.config.prefetch,
-         options.config.splits, options.config.wgmma, overlap, sharedBytes}));
+         options.config.splits, options.config.wgmma, overlap,
+         options.config.held, sharedBytes}));
 }
 
 static void addLower(mlir::OpPassManager &manager,

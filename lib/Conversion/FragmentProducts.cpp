@@ -47,6 +47,30 @@ SmallVector<Value> FragmentProducts::multiply(ValueRange sums,
 
 SmallVector<Value> FragmentProducts::compute(ValueRange sums,
                                              ValueRange weights, Value x) {
+  // Lane l names row l % 8 of x of matrix l / 8. The 16 bytes of column chunk c
+  // of a row lie at chunk c ^ row % 8, so that eight rows are in different
+  // banks.
+  Value row = rem(lane, 8), matrix = div(lane, 8);
+  Value chunk = b.make<arith::XOrIOp>(matrix, row);
+  Value place = add(mul(row, b.i32(128)), mul(chunk, b.i32(16)));
+  Value other = b.make<arith::XOrIOp>(place, b.i32(64));
+  return compute(sums, weights, [&](int64_t part, int64_t m) {
+    Value from = at(x, part % 2 ? other : place);
+    return at(from, b.i32(part / 2 * plan.blockM * 128 + m * 1024));
+  });
+}
+
+SmallVector<Value> FragmentProducts::compute(ValueRange sums,
+                                             ValueRange weights, HeldRows &held,
+                                             ValueRange columns) {
+  // Lane l names row l % 8 of matrix l / 8, a column of x: they are transposed.
+  return compute(sums, weights, [&](int64_t part, int64_t m) {
+    return held.place(columns[part], m);
+  });
+}
+
+SmallVector<Value> FragmentProducts::compute(ValueRange sums,
+                                             ValueRange weights, RowOfX x) {
   MLIRContext *context = element.getContext();
   Type i32 = b.op().getI32Type();
   Type four = LLVM::LLVMStructType::getLiteral(context, {i32, i32, i32, i32});
@@ -58,22 +82,13 @@ SmallVector<Value> FragmentProducts::compute(ValueRange sums,
           laneWords = plan.order().laneWords();
   ValueRange scales = weights.drop_front(plan.tiles() * plan.laneWords());
 
-  // ldmatrix: lane l names row l % 8 of x of matrix l / 8. The 16 bytes of
-  // column chunk c of a row lie at chunk c ^ row % 8, so that eight rows are
-  // in different banks.
-  Value row = rem(lane, 8), matrix = div(lane, 8);
-  Value chunk = b.make<arith::XOrIOp>(matrix, row);
-  Value place = add(mul(row, b.i32(128)), mul(chunk, b.i32(16)));
-  Value other = b.make<arith::XOrIOp>(place, b.i32(64));
-
   for (int64_t pairStep = 0; pairStep < 4; ++pairStep) {
     // x of two steps of 16: for each 8 rows two registers a step.
     Values right[2];
     for (int64_t m = 0; m < plan.tokens(); ++m) {
-      Value from = at(x, pairStep % 2 ? other : place);
-      from = at(from, b.i32(pairStep / 2 * plan.blockM * 128 + m * 1024));
       auto loaded = b.create<NVVM::LdMatrixOp>(
-          four, from, /*num=*/4, NVVM::MMALayout::row,
+          four, x(pairStep, m), /*num=*/4,
+          plan.holds() ? NVVM::MMALayout::col : NVVM::MMALayout::row,
           NVVM::LdStMatrixShapeAttr::get(context, 8, 8),
           NVVM::LdStMatrixEltType::B16);
       for (int64_t i = 0; i < 4; ++i)

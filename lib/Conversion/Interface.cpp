@@ -50,9 +50,15 @@ KernelInterface nibble::interfaceOf(KernelOp kernel) {
     matrix.written = llvm::any_of(argument.getUsers(), llvm::IsaPred<StoreOp>);
     result.matrices.push_back(std::move(matrix));
   }
-  for (ParamAttr size : kernel.getSizes().getAsRange<ParamAttr>())
-    result.sizes.push_back(
-        {size.getName().str(), size.getMultipleOf().asInteger().value_or(1)});
+  for (ParamAttr size : kernel.getSizes().getAsRange<ParamAttr>()) {
+    KernelSize made;
+    made.name = size.getName().str();
+    made.multipleOf = size.getMultipleOf().asInteger().value_or(1);
+    auto itself =
+        ExtentAttr::get(size.getContext(), Extent::name(size.getName()));
+    made.most = kernel.knownMost(itself).value_or(made.most);
+    result.sizes.push_back(std::move(made));
+  }
   for (GridDimAttr dim : kernel.getGrid().getAsRange<GridDimAttr>())
     result.grid.push_back(
         {expressionOf(dim.getSize()), dim.getBlock().asInteger().value_or(1)});

@@ -98,17 +98,35 @@ std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
   plan.prefetch = options.prefetch;
   plan.wgmma = options.wgmma;
   plan.bf16 = lhs.getElementType().isBF16();
-  if (std::optional<std::string> why = plan.refusal(options.sharedBytes))
-    return Refusal{dot, *why};
   auto x = cast<MatrixType>(plan.x.getType());
   ExtentAttr K = x.getShape()[1];
-  ExtentAttr N = plan.product.store.getMatrix().getType().getShape()[1];
   int64_t knownK = kernel.knownDivisor(K);
+  auto isAligned = [&](BlockArgument matrix) {
+    return kernel.getArgAlignment(matrix.getArgNumber()) % 16 == 0;
+  };
+  bool hasPieces = !x.getStrided() && knownK % 8 == 0 &&
+                   x.getElementType() == lhs.getElementType() &&
+                   isAligned(plan.x);
+  if (options.held) {
+    if (!plan.permutation)
+      return Refusal{dot, "holds x, whose columns are not gathered"};
+    if (!hasPieces || !isAligned(plan.permutation))
+      return Refusal{dot,
+                     "holds x, where x or g_idx is not known to have whole "
+                     "pieces of 16 bytes of the product's type"};
+    std::optional<int64_t> rows = kernel.knownMost(x.getShape()[0]),
+                           columns = kernel.knownMost(K);
+    if (!columns)
+      return Refusal{dot, "holds x, of which no most columns are known"};
+    plan.heldRows = std::min(plan.blockM, rows.value_or(plan.blockM));
+    plan.heldColumns = *columns;
+  }
+  if (std::optional<std::string> why = plan.refusal(options.sharedBytes))
+    return Refusal{dot, *why};
+  ExtentAttr N = plan.product.store.getMatrix().getType().getShape()[1];
   plan.wholeSteps = knownK % MmaPackedPlan::warpRows == 0;
   plan.wholeK = knownK % plan.blockK == 0;
   plan.wholeN = kernel.knownDivisor(N) % plan.blockN == 0;
-  plan.copiesX = !plan.permutation && !x.getStrided() && knownK % 8 == 0 &&
-                 x.getElementType() == lhs.getElementType() &&
-                 kernel.getArgAlignment(plan.x.getArgNumber()) % 16 == 0;
+  plan.copiesX = !plan.permutation && hasPieces;
   return std::nullopt;
 }

@@ -32,6 +32,8 @@ struct MmaPackedOptions {
   bool wgmma;
   /// Start while the kernel before on the stream still runs.
   bool overlap;
+  /// Hold all of a block's x in shared memory.
+  bool held;
   /// Shared memory that a program may use, in bytes.
   int64_t sharedBytes;
 };

@@ -12,6 +12,9 @@
 //                      scales; all: x, 16 bytes at a time         -> full
 //   the other warps    wait until full; fragments, products       -> empty
 //
+// Of act-order all of x may be held beside the stages (HeldRows.h), which then
+// have a part of the permutation in its place.
+//
 // So a stage is in flight as soon as it is free, whatever the others do, and
 // what is in flight takes no registers. Teams take the stages in turn, and so
 // do warps along K.
@@ -23,6 +26,7 @@
 
 #include "Conversion/BlockSums.h"
 #include "Conversion/FragmentProducts.h"
+#include "Conversion/HeldRows.h"
 #include "Conversion/InlinePtx.h"
 #include "Conversion/PackedBlock.h"
 #include "Conversion/StageRing.h"
@@ -52,11 +56,18 @@ private:
   }
   void bringWeights(Value step, const Turn &turn);
   void bulkCopy(Value to, Value from, Value bytes, const Turn &turn);
+  Value numberInTeam();
+  StageRing::Steps teamSteps();
+  Value earlyEnd();
+  void beginWeights(Value step, const Turn &turn);
+  void fillEarly();
   void fill();
+  void holdX();
 
   Value ownTile();
   Values readWords(Value stage, int64_t unit, int64_t tile);
   Values readScales(Value stage);
+  Values readColumns(Value step, Value stage);
   Values multiply();
 
   Values decode(Value stage, int64_t chunk, int64_t tile, ValueRange scales);
@@ -73,6 +84,7 @@ private:
   layout::PackedOrder order;
   PackedBlock block;
   std::optional<StageRing> ring;
+  std::optional<HeldRows> held;
   /// How many tiles of 16 columns this block has.
   Value blockTiles;
   Value firstRow;
@@ -102,9 +114,19 @@ void PipelineBuilder::bringWeights(Value step, const Turn &turn) {
   int64_t unitBytes = 4 * order.unitWords();
   constexpr int64_t scaleBytes = 64;
   auto whole = [&](int64_t each) { return mul(blockTiles, b.i32(each)); };
+  Value bytes =
+      whole(plan.units() * unitBytes + plan.scalesPerStep() * scaleBytes);
+  Value column, columnBytes;
+  if (plan.holds()) {
+    column = mul(step, b.i32(MmaPackedPlan::warpRows));
+    columnBytes = b.i32(plan.permutationBytes());
+    if (!plan.wholeSteps)
+      columnBytes = b.make<arith::MinUIOp>(
+          columnBytes, mul(b.make<arith::SubIOp>(block.K, column), b.i32(4)));
+    bytes = add(bytes, columnBytes);
+  }
   b.create<NVVM::MBarrierArriveExpectTxOp>(
-      TypeRange(b.op().getI64Type()), ring->full(turn),
-      whole(plan.units() * unitBytes + plan.scalesPerStep() * scaleBytes),
+      TypeRange(b.op().getI64Type()), ring->full(turn), bytes,
       NVVM::MemScopeKind::CTA, /*relaxed=*/false, Value());
   // `each` bytes of this block's tiles in `row` of a matrix.
   auto copy = [&](Value to, BlockArgument matrix, Value row, int64_t each) {
@@ -120,6 +142,11 @@ void PipelineBuilder::bringWeights(Value step, const Turn &turn) {
   for (int64_t s = 0; s < plan.scalesPerStep(); ++s)
     copy(at(to, b.i32(s * plan.scaleBytes())), plan.scales,
          block.group(step, s), scaleBytes);
+  if (plan.holds())
+    bulkCopy(at(to, b.i32(plan.scalesPerStep() * plan.scaleBytes())),
+             at(evaluator.matrix(plan.permutation).address,
+                mul(wide(column), i64(4))),
+             columnBytes, turn);
 }
 
 /// Calls `body` in one thread of the warp.
@@ -128,51 +155,90 @@ static void elected(ValueBuilder &b, function_ref<void()> body) {
   b.when(one, body);
 }
 
-/// What the warps do that fill stages.
-void PipelineBuilder::fill() {
+/// A thread's number among those of its team, which fill stages together.
+Value PipelineBuilder::numberInTeam() {
+  return rem(add(body.thread, b.i32(-plan.multipliers())), plan.stagers());
+}
+
+/// The steps that this thread's team brings.
+StageRing::Steps PipelineBuilder::teamSteps() {
   Value team = div(add(block.warp, b.i32(-plan.warps)), plan.teamWarps());
-  Value number =
-      rem(add(body.thread, b.i32(-plan.multipliers())), plan.stagers());
-  StagedRows x(plan, evaluator, ring->base(), number, firstRow, block.rows,
-               block.K);
-  auto beginWeights = [&](Value step, const Turn &turn) {
-    b.when(less(number, b.i32(32)),
-           [&] { elected(b, [&] { bringWeights(step, turn); }); });
-  };
-  StageRing::Steps steps = {block.firstStep, add(block.firstStep, team),
-                            block.endStep, plan.teams()};
-  // x is what the kernel before may have written; weights are not.
-  StageRing::Steps early = steps;
-  if (options.overlap) {
-    early.end = b.make<arith::MinUIOp>(
-        steps.end, add(block.firstStep, b.i32(plan.stages)));
-    ring->forEachStep(early, Role::Fills, {},
-                      [&](Value step, const Turn &turn, ValueRange) {
+  return {block.firstStep, add(block.firstStep, team), block.endStep,
+          plan.teams()};
+}
+
+/// Where the steps end that fill the stages first.
+Value PipelineBuilder::earlyEnd() {
+  return b.make<arith::MinUIOp>(block.endStep,
+                                add(block.firstStep, b.i32(plan.stages)));
+}
+
+/// Lets one thread of a team begin to bring the weights of `step`.
+void PipelineBuilder::beginWeights(Value step, const Turn &turn) {
+  b.when(less(numberInTeam(), b.i32(32)),
+         [&] { elected(b, [&] { bringWeights(step, turn); }); });
+}
+
+/// What the warps do that fill stages while the kernel before may still run:
+/// it may have written x, but no weights.
+void PipelineBuilder::fillEarly() {
+  StageRing::Steps early = teamSteps();
+  early.end = earlyEnd();
+  ring->forEachStep(early, Role::Fills, {},
+                    [&](Value step, const Turn &turn, ValueRange) {
+                      beginWeights(step, turn);
+                      return Values();
+                    });
+}
+
+/// All that they do, but for what comes before x is held.
+void PipelineBuilder::fill() {
+  std::optional<StagedRows> x;
+  if (!held) {
+    x.emplace(plan, evaluator, ring->base(), numberInTeam(), firstRow,
+              block.rows, block.K);
+    if (options.overlap) {
+      fillEarly();
+      waitForKernelBefore(b);
+    }
+  }
+  ring->forEachStep(teamSteps(), Role::Fills, {},
+                    [&](Value step, const Turn &turn, ValueRange) {
+                      auto refill = [&] {
+                        ring->wait(ring->empty(turn), turn);
                         beginWeights(step, turn);
+                      };
+                      if (options.overlap)
+                        b.when(b.make<arith::CmpIOp>(arith::CmpIPredicate::uge,
+                                                     step, earlyEnd()),
+                               refill);
+                      else
+                        refill();
+                      if (!x)
                         return Values();
-                      });
+                      x->bring(step, mul(turn.stage, b.i32(plan.stageBytes())));
+                      if (plan.copiesX)
+                        b.create<NVVM::CpAsyncMBarrierArriveOp>(
+                            ring->full(turn),
+                            /*noinc=*/true);
+                      else
+                        ring->arrive(ring->full(turn));
+                      return Values();
+                    });
+}
+
+/// Brings all of x by all threads, with the weights of a first round on their
+/// way.
+void PipelineBuilder::holdX() {
+  held.emplace(plan, evaluator, ring->held());
+  if (options.overlap) {
+    Value fills = b.make<arith::CmpIOp>(arith::CmpIPredicate::uge, block.warp,
+                                        b.i32(plan.warps));
+    b.when(fills, [&] { fillEarly(); });
     waitForKernelBefore(b);
   }
-  ring->forEachStep(
-      steps, Role::Fills, {}, [&](Value step, const Turn &turn, ValueRange) {
-        auto refill = [&] {
-          ring->wait(ring->empty(turn), turn);
-          beginWeights(step, turn);
-        };
-        if (options.overlap)
-          b.when(
-              b.make<arith::CmpIOp>(arith::CmpIPredicate::uge, step, early.end),
-              refill);
-        else
-          refill();
-        x.bring(step, mul(turn.stage, b.i32(plan.stageBytes())));
-        if (plan.copiesX)
-          b.create<NVVM::CpAsyncMBarrierArriveOp>(ring->full(turn),
-                                                  /*noinc=*/true);
-        else
-          ring->arrive(ring->full(turn));
-        return Values();
-      });
+  held->bring(body.thread, firstRow, block.rows, block.K);
+  b.create<NVVM::Barrier0Op>();
 }
 
 //===----------------------------------------------------------------------===//
@@ -225,13 +291,30 @@ SmallVector<Value> PipelineBuilder::readScales(Value stage) {
   return words;
 }
 
+/// This lane's columns of held x in `step`: every 32nd.
+SmallVector<Value> PipelineBuilder::readColumns(Value step, Value stage) {
+  Value from = at(stage, b.i32(plan.xBytes() + plan.codeBytes() +
+                               plan.scalesPerStep() * plan.scaleBytes()));
+  Values columns;
+  for (int64_t i = 0; i < MmaPackedPlan::warpRows; i += 32) {
+    Value number = add(block.lane, b.i32(i));
+    Value column = b.create<LLVM::LoadOp>(word(), at(from, number, word()), 4);
+    if (!plan.wholeSteps) {
+      Value k = add(mul(step, b.i32(MmaPackedPlan::warpRows)), number);
+      column = select(less(k, block.K), column, held->nothing());
+    }
+    columns.push_back(column);
+  }
+  return columns;
+}
+
 /// The sums of this warp's steps.
 SmallVector<Value> PipelineBuilder::multiply() {
   FragmentProducts products(plan, b, block.lane);
   Values sums(plan.sums(), b.splat(b.op().getF32Type(), 0));
   return ring->forEachStep(
       ownSteps(), Role::Reads, sums,
-      [&](Value, const Turn &turn, ValueRange held) {
+      [&](Value step, const Turn &turn, ValueRange before) {
         ring->wait(ring->full(turn), turn);
         Value stage = ring->data(turn);
         Values weights;
@@ -239,7 +322,9 @@ SmallVector<Value> PipelineBuilder::multiply() {
           for (int64_t t = 0; t < plan.tiles(); ++t)
             llvm::append_range(weights, readWords(stage, u, t));
         llvm::append_range(weights, readScales(stage));
-        Values next = products.compute(held, weights, stage);
+        Values next = held ? products.compute(before, weights, *held,
+                                              readColumns(step, stage))
+                           : products.compute(before, weights, stage);
         ring->arrive(ring->empty(turn));
         return next;
       });
@@ -366,6 +451,8 @@ LogicalResult PipelineBuilder::build() {
     blockTiles = b.make<arith::MinUIOp>(
         blockTiles, b.make<arith::SubIOp>(block.tiles, block.firstTile));
   ring.emplace(plan, body);
+  if (plan.holds())
+    holdX();
 
   auto registers = [&](int64_t count, NVVM::SetMaxRegisterAction action) {
     if (plan.givesRegisters())
@@ -377,7 +464,7 @@ LogicalResult PipelineBuilder::build() {
   b.inBlock(role.thenBlock(), [&] {
     registers(plan.mostRegisters(), NVVM::SetMaxRegisterAction::increase);
     Values sums = plan.wgmma ? multiplyByWgmma() : multiply();
-    if (options.overlap)
+    if (options.overlap && !held)
       waitForKernelBefore(b);
     result = BlockSums(plan, options.splits, body, ring->base())
                  .store({block.lane, block.warpK, block.warpColumn()}, sums,

@@ -118,6 +118,9 @@ def ScheduleMmaPacked : Nibble_SchedulePass<"nibble-schedule-mma-packed"> {
            "Multiply by wgmma, with prefetch=0">,
     Option<"overlap", "overlap", "bool", /*default=*/"false",
            "Start while the kernel before on the stream still runs">,
+    Option<"held", "held", "bool", /*default=*/"false",
+           "Hold all of a block's x in shared memory to gather it from there, "
+           "with prefetch=0">,
     Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",
            "Shared memory that a program may use">
   ];
@@ -147,6 +150,9 @@ def ScheduleGpu : Nibble_SchedulePass<"nibble-schedule-gpu"> {
            "Multiply by wgmma, with prefetch=0">,
     Option<"overlap", "overlap", "bool", /*default=*/"false",
            "Start while the kernel before on the stream still runs">,
+    Option<"held", "held", "bool", /*default=*/"false",
+           "Hold all of a block's x in shared memory to gather it from there, "
+           "with prefetch=0">,
     Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",
            "Shared memory that a program may use">
   ];

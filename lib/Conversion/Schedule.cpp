@@ -229,8 +229,8 @@ struct ScheduleMmaPacked
     : nibble::impl::ScheduleMmaPackedBase<ScheduleMmaPacked> {
   using ScheduleMmaPackedBase::ScheduleMmaPackedBase;
   void runOnOperation() override {
-    MmaPackedOptions options = {warps, stages,  prefetch,   splits,
-                                wgmma, overlap, sharedBytes};
+    MmaPackedOptions options = {warps, stages,  prefetch, splits,
+                                wgmma, overlap, held,     sharedBytes};
     if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
           return scheduleMmaPacked(kernel, options);
         })))
@@ -241,8 +241,8 @@ struct ScheduleMmaPacked
 struct ScheduleGpu : nibble::impl::ScheduleGpuBase<ScheduleGpu> {
   using ScheduleGpuBase::ScheduleGpuBase;
   void runOnOperation() override {
-    MmaPackedOptions options = {warps, stages,  prefetch,   splits,
-                                wgmma, overlap, sharedBytes};
+    MmaPackedOptions options = {warps, stages,  prefetch, splits,
+                                wgmma, overlap, held,     sharedBytes};
     if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
           return scheduleGpu(kernel, options);
         })))

@@ -29,9 +29,9 @@ StageRing::StageRing(const MmaPackedPlan &plan, GpuBody &body)
   b.when(first, [&] {
     for (int64_t s = 0; s < plan.stages; ++s) {
       Turn turn = {b.i32(s), Value()};
-      // The thread that brings weights, and all of its team.
-      b.create<NVVM::MBarrierInitOp>(full(turn), b.i32(1 + plan.stagers()),
-                                     Value());
+      // The thread that brings weights, and all of its team that bring x.
+      b.create<NVVM::MBarrierInitOp>(
+          full(turn), b.i32(1 + (plan.holds() ? 0 : plan.stagers())), Value());
       b.create<NVVM::MBarrierInitOp>(
           empty(turn), b.i32(plan.warpsN() * plan.unitWarps() * 32), Value());
     }

@@ -10,6 +10,8 @@
 //           have come, and so has what each of its threads copied of x
 //   empty   each warp that multiplies what is in the stage has read it
 //
+// Behind the barriers lies what a block holds of x (HeldRows.h).
+//
 // A barrier is waited for by the parity of its round. Who fills stages, and who
 // reads them, goes through every so many-th, in turn.
 //
@@ -45,6 +47,9 @@ public:
   /// The barriers of a turn's stage.
   Value full(const Turn &turn);
   Value empty(const Turn &turn);
+
+  /// Where what is held begins, a multiple of 16.
+  Value held() { return at(barriers, b.i32(plan.stages * 16)); }
 
   void wait(Value barrier, const Turn &turn);
   /// This thread has written, or read, its part of a stage. All threads arrive,

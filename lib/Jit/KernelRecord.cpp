@@ -44,8 +44,9 @@ static json::Value toJSON(const KernelMatrix &matrix) {
 }
 
 static json::Value toJSON(const KernelSize &size) {
-  const auto &[name, multipleOf] = size;
-  return json::Object{{"name", name}, {"multiple_of", multipleOf}};
+  const auto &[name, multipleOf, most] = size;
+  return json::Object{
+      {"name", name}, {"multiple_of", multipleOf}, {"most", most}};
 }
 
 static json::Value toJSON(const GridDim &dim) {
@@ -147,7 +148,8 @@ static bool fromJSON(const json::Value &value, KernelSize &to,
                      json::Path path) {
   json::ObjectMapper object(value, path);
   return object && object.map("name", to.name) &&
-         readPositive(object, "multiple_of", to.multipleOf, path);
+         readPositive(object, "multiple_of", to.multipleOf, path) &&
+         readPositive(object, "most", to.most, path);
 }
 
 static bool fromJSON(const json::Value &value, GridDim &to, json::Path path) {

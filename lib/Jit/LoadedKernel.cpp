@@ -15,7 +15,8 @@
 using namespace nibble;
 
 LoadedKernel::LoadedKernel(CompiledKernel compiled)
-    : kernel(std::move(compiled)), packed(kernel.schedule == "mma_packed") {}
+    : kernel(std::move(compiled)), packed(kernel.schedule == "mma_packed"),
+      holds(kernel.config.find(" held=1") != std::string::npos) {}
 LoadedKernel::~LoadedKernel() = default;
 
 Result<std::shared_ptr<const LoadedKernel>>

@@ -39,6 +39,8 @@ public:
 
   /// True if it reads weights in the packed order.
   bool readsPacked() const { return packed; }
+  /// True if it gathers x, of which it holds some rows (KernelConfig::held).
+  bool holdsX() const { return holds; }
 
   /// The code on a device, or null.
   const driver::Module *module() const { return deviceModule.get(); }
@@ -48,7 +50,7 @@ private:
   explicit LoadedKernel(CompiledKernel compiled);
 
   CompiledKernel kernel;
-  bool packed;
+  bool packed, holds;
   std::unique_ptr<HostModule> hostModule;
   Entry entry = nullptr;
   std::unique_ptr<driver::Module> deviceModule;

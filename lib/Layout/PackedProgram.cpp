@@ -27,6 +27,8 @@ std::optional<std::string> PackedProgram::refusal(int64_t available) const {
   std::string who = wgmma ? " groups of 4 warps" : " warps";
   if (wgmma && !pipelined())
     return "multiplies by wgmma, which needs prefetch=0";
+  if (holds() && (!pipelined() || wgmma))
+    return "holds x in shared memory, which needs prefetch=0 and no wgmma";
   if (warps % unitWarps())
     return "has " + number(warps) + " warps, of which wgmma takes 4 at a time";
   if (warps % (unitWarps() * warpsK()))

@@ -47,6 +47,10 @@ struct PackedProgram {
   bool wgmma = false;
   /// Multiply bf16, of which a weight takes twice as many operations to scale.
   bool bf16 = false;
+  /// Of a pipeline that gathers x and holds all of a block's for that: the most
+  /// rows and columns; 0 if it does not.
+  int64_t heldRows = 0, heldColumns = 0;
+  bool holds() const { return heldColumns > 0; }
 
   /// Rows of K that a warp takes in a step, and steps of an mma in them.
   static constexpr int64_t warpRows = 128, warpSteps = warpRows / 16;
@@ -127,8 +131,10 @@ struct PackedProgram {
     int64_t scaled = scalesSums() ? sums() : 0;
     if (wgmma)
       return scaled + wgmmaRegisters();
-    return scaled + sums() + tokens() * 4 +
-           std::max(prefetch, 1) * (tiles() * laneWords() + scaleWords());
+    int64_t multiplied =
+        scaled + sums() + tokens() * 4 +
+        std::max(prefetch, 1) * (tiles() * laneWords() + scaleWords());
+    return std::max(multiplied, heldRows * heldAtOnce() * 4);
   }
   /// A thread's sums, its words of scales and zero points of a step, and what
   /// it keeps with wgmma where weights are scaled.
@@ -160,16 +166,27 @@ struct PackedProgram {
   int64_t stageRows() const { return pipelined() ? warpRows : blockK; }
   /// A stage: x, in pieces of 64 columns of blockM rows of 128 bytes, and in a
   /// pipeline the codes, unit by unit, and the scales with zero points.
-  int64_t xBytes() const { return stageRows() / 64 * blockM * 128; }
+  int64_t xBytes() const {
+    return holds() ? 0 : stageRows() / 64 * blockM * 128;
+  }
   int64_t codeBytes() const { return units() * unitBytes(); }
   int64_t unitBytes() const { return blockN / tileColumns * unitWords() * 4; }
   int64_t scaleBytes() const { return blockN / tileColumns * 64; }
   int64_t stageBytes() const {
     if (!pipelined())
       return xBytes();
-    int64_t bytes = xBytes() + codeBytes() + scalesPerStep() * scaleBytes();
+    int64_t bytes = xBytes() + codeBytes() + scalesPerStep() * scaleBytes() +
+                    permutationBytes();
     return (bytes + swizzleBytes - 1) / swizzleBytes * swizzleBytes;
   }
+  /// Of a stage, where x is held: which columns of it are multiplied, i32.
+  int64_t permutationBytes() const { return holds() ? warpRows * 4 : 0; }
+  /// Pieces of each row that a thread has in flight while x is brought.
+  int64_t heldAtOnce() const { return heldRows <= 8 ? 2 : 1; }
+  /// What is held, for each 8 rows of a block: of each column a piece of 16
+  /// bytes, and eight that are 0.
+  int64_t heldBytes() const { return holds() ? tokens() * heldPitch() : 0; }
+  int64_t heldPitch() const { return ((heldColumns + 7) / 8 * 8 + 8) * 16; }
   /// Swizzled pieces begin at multiples of this.
   static constexpr int64_t swizzleBytes = 1024;
   /// Sums of the warps along K, f32; 4 more a row turn the banks.
@@ -178,7 +195,8 @@ struct PackedProgram {
   int64_t sharedBytes() const {
     int64_t bytes = std::max(stages * stageBytes(), sumBytes());
     // Room to begin at a multiple, and two barriers a stage.
-    return pipelined() ? swizzleBytes + bytes + stages * 16 : bytes;
+    return pipelined() ? swizzleBytes + bytes + stages * 16 + heldBytes()
+                       : bytes;
   }
 };
 

@@ -68,6 +68,11 @@ Result<int64_t> KernelInterface::programs(const KernelSizes &values) const try {
                      std::to_string(found->second) +
                      ", but the kernel was compiled for multiples of " +
                      std::to_string(size.multipleOf));
+    if (found->second > size.most)
+      return invalid("size '" + size.name + "' is " +
+                     std::to_string(found->second) +
+                     ", but the kernel was compiled for at most " +
+                     std::to_string(size.most));
   }
   int64_t count = 1;
   for (const GridDim &dim : grid) {

@@ -27,6 +27,8 @@ std::string KernelConfig::str() const {
     add(name, "=", type);
   for (const auto &[name, multiple] : multiples)
     add(name, "%", std::to_string(multiple));
+  for (const auto &[name, number] : most)
+    add(name, "<=", std::to_string(number));
   for (const auto &[name, bytes] : alignments)
     add(name, "@", std::to_string(bytes));
   add("warps", "=", std::to_string(warps));
@@ -42,6 +44,8 @@ std::string KernelConfig::str() const {
   addPipeline("splits", splits, ordinary.splits);
   addPipeline("wgmma", wgmma, ordinary.wgmma);
   addPipeline("overlap", overlap, ordinary.overlap);
+  if (held)
+    add("held", "=", "1");
   return text;
 }
 
@@ -55,11 +59,15 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
       return Status(ErrorCode::InvalidArgument,
                     "configuration word '" + word.str() + "' " + why);
     };
-    size_t at = word.find_first_of("=%@");
-    if (at == llvm::StringRef::npos || at == 0 || at + 1 == word.size())
-      return refuse("is not NAME=VALUE, SIZE%MULTIPLE or MATRIX@BYTES");
+    size_t at = word.find_first_of("=%@<");
+    llvm::StringRef value = word.substr(at).drop_front(1);
+    bool whole = at != llvm::StringRef::npos && at != 0;
+    if (whole && word[at] == '<')
+      whole = value.consume_front("=");
+    if (!whole || value.empty())
+      return refuse(
+          "is not NAME=VALUE, SIZE%MULTIPLE, SIZE<=MOST or MATRIX@BYTES");
     std::string name = word.take_front(at).str();
-    llvm::StringRef value = word.drop_front(at + 1);
     int64_t number;
     bool isNumber = !value.getAsInteger(10, number);
     char sign = word[at];
@@ -94,13 +102,14 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
       config.splits = static_cast<int>(number);
       continue;
     }
-    if (sign == '=' && (name == "overlap" || name == "wgmma")) {
+    if (sign == '=' &&
+        (name == "overlap" || name == "wgmma" || name == "held")) {
       if (number != 0 && number != 1)
         return refuse("is not 0 or 1");
       if (name == "overlap")
         config.overlap = static_cast<int>(number);
       else
-        config.wgmma = number == 1;
+        (name == "wgmma" ? config.wgmma : config.held) = number == 1;
       continue;
     }
     if (sign != '=' && number < 1)
@@ -109,6 +118,7 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
       return refuse("ends in a number above 2^31");
     auto &group = sign == '='   ? config.params
                   : sign == '%' ? config.multiples
+                  : sign == '<' ? config.most
                                 : config.alignments;
     group[name] = number;
   }

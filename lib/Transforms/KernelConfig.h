@@ -26,6 +26,7 @@ namespace nibble {
 ///   BLOCK_M=64     a compile-time parameter
 ///   X=f16          a type parameter
 ///   N%128          a fact: size N is a multiple of 128
+///   K<=4096        a fact: size K is at most 4096
 ///   x@16           a fact: 16 bytes divide matrix x's address and row distance
 ///   warps=4        warps of a program on a GPU
 ///   stages=2       tiles in flight of a software pipeline on a GPU
@@ -35,10 +36,14 @@ namespace nibble {
 ///   wgmma=1        multiply packed weights by wgmma
 ///   splits=2       programs that divide K of one block between them
 ///   overlap=1      start while the kernel before on the stream still runs
+///   held=1         hold all of a block's x in shared memory, in a pipeline, to
+///                  gather columns from there; needs K<=... (M<=... makes it
+///                  less)
 struct KernelConfig {
   std::map<std::string, int64_t> params;
   std::map<std::string, std::string> types;
   std::map<std::string, int64_t> multiples;
+  std::map<std::string, int64_t> most;
   std::map<std::string, int64_t> alignments;
   int warps = 4;
   int stages = 1;
@@ -48,11 +53,13 @@ struct KernelConfig {
   int splits = 1;
   bool wgmma = false;
   int overlap = 0;
+  bool held = false;
 
   bool operator==(const KernelConfig &) const = default;
 
   /// The words above in a fixed order. Of a configuration that is not packed,
-  /// prefetch, splits, wgmma and overlap only where they are not ordinary.
+  /// prefetch, splits, wgmma and overlap only where they are not ordinary; held
+  /// only where it is so.
   std::string str() const;
   /// Reads the text form; an error names the word that is not understood.
   static Result<KernelConfig> parse(std::string_view text);

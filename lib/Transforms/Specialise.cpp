@@ -157,9 +157,18 @@ private:
   }
 
   LogicalResult specialiseSizes() {
-    for (const auto &[name, multiple] : config.multiples)
-      if (!kernel.findSize(name))
-        return kernel.emitOpError() << "has no size '" << name << "'";
+    for (const auto *facts : {&config.multiples, &config.most})
+      for (const auto &[name, number] : *facts)
+        if (!kernel.findSize(name))
+          return kernel.emitOpError() << "has no size '" << name << "'";
+    if (!config.most.empty()) {
+      Builder builder(context);
+      SmallVector<NamedAttribute> most;
+      for (const auto &[name, number] : config.most)
+        most.push_back(
+            builder.getNamedAttr(name, builder.getI64IntegerAttr(number)));
+      kernel->setAttr(mostAttrName, builder.getDictionaryAttr(most));
+    }
     SmallVector<Attribute> sizes;
     for (ParamAttr size : kernel.getSizes().getAsRange<ParamAttr>()) {
       FailureOr<int64_t> multiple = divisor(size.getMultipleOf());

@@ -34,6 +34,10 @@ class Config:
         """What is known to divide M, N or K; 0 if nothing is."""
         return int(self._find(rf"{size}%(\d+)") or 0)
 
+    def most(self, size: str) -> float:
+        """What M, N or K is known to be at most."""
+        return float(self._find(rf"{size}<=(\d+)") or "inf")
+
     def alignment(self, matrix: str, element: int) -> int:
         return int(self._find(rf"{matrix}@(\d+)") or element)
 
@@ -103,7 +107,7 @@ def run_product(launch: Launch, M: int, N: int, K: int) -> str:
         qweight = packed_order(codes[order], bits)
         arguments += [put("qweight", qweight, 16), qweight.shape[1], nowhere, 0,
                       put("scales", packed_scales(scales, zeros), 16), N,
-                      put("permutation", order, 4) if act_order else nowhere]
+                      put("permutation", order, config.alignment("g_idx", 4)) if act_order else nowhere]
     else:
         qzeros = np.ascontiguousarray(bit_stream(((zeros - 1) & ((1 << bits) - 1)).T, bits).T)
         arguments += [put("qweight", bit_stream(codes, bits), 4), N, put("qzeros", qzeros, 4), qzeros.shape[1],

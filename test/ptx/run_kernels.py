@@ -50,6 +50,10 @@ def shape(config: Config, deep: bool, random: np.random.Generator) -> tuple[int,
     unit = int(np.lcm(unit, config.divisor("K") or 1))
     K = 2 * flight // unit * unit + multiple(random, unit, flight) if deep \
         else multiple(random, unit, config["BLOCK_K"] * 5 // 4)
+    if M > config.most("M"):
+        M = int(random.integers(1, config.most("M") + 1))
+    while K > config.most("K"):
+        K -= unit
     if config["packed"] and config["ACT_ORDER"] and K > config["packed"]:
         # The packed order has groups of one size.
         whole = int(np.lcm(config["packed"], unit))

@@ -25,6 +25,8 @@ PIPELINE = ("BITS=4 packed=128 overlap=1 prefetch=0 stages=4 warps=4 BLOCK_M=16 
 WGMMA = ("BITS=4 packed=128 splits=2 prefetch=0 wgmma=1 stages=4 warps=8 BLOCK_M=64 BLOCK_N=64 BLOCK_K=256 x@16 K%8",
          (33, 64, 2056))
 SCALED = ("BITS=4 packed=128 prefetch=0 wgmma=1 stages=4 warps=8 BLOCK_M=32 BLOCK_N=128 BLOCK_K=128 x@16 K%8", (9, 128, 1544))
+HELD = ("BITS=4 ACT_ORDER=1 packed=128 overlap=1 prefetch=0 stages=4 warps=4 BLOCK_M=8 BLOCK_N=64 BLOCK_K=256 held=1 "
+        "x@16 g_idx@16 K%8 K<=2048", (5, 64, 1536))
 
 NO_WAIT = "setp.eq.u32 done, 0, 0;"
 
@@ -51,6 +53,10 @@ MUTATIONS = [
     ("no fence before products", WGMMA, r"wgmma\.fence.*;", "", 0),
     ("no wait for products", WGMMA, r"wgmma\.wait_group.*;", "", 0),
     ("sums that go on where they begin anew", SCALED, r"x, anew,", "x, adds,", 0),
+    ("no wait for those that bring x", HELD, r"bar\.sync \t0;", "", 1),
+    ("no wait for the kernel that made x", HELD, r"griddepcontrol\.wait;", "", 0),
+    ("a column in another's place", HELD, r"(xor\.b32 .*), 16;", r"\1, 32;", 0),
+    ("columns that are not transposed", HELD, r"(ldmatrix.*)\.trans", r"\1", 0),
     ("x from the wrong columns", WGMMA, r"(add\.s64 x, .*), 2;", r"\1, 4;", 0),
 ]
 
@@ -80,7 +86,7 @@ def outcome(kernel: tuple, change=lambda ptx: ptx, turn: int = 0) -> str:
 
 class Mutations(unittest.TestCase):
     def test_kernels_as_they_are(self):
-        for kernel in (MMA, PACKED, PIPELINE, WGMMA):
+        for kernel in (MMA, PACKED, PIPELINE, WGMMA, HELD):
             self.assertEqual(outcome(kernel), "", kernel)
 
     def test_faults(self):

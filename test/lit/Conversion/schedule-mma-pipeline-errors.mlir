@@ -9,6 +9,12 @@
 // RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=512,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=32 stages=4 prefetch=0" 2>&1 | FileCheck %s --check-prefix=THREADS
 // RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=256,BLOCK_N=256,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=8 stages=2 prefetch=0 wgmma=1 shared-bytes=300000" 2>&1 | FileCheck %s --check-prefix=SUMS
 // RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=256,BLOCK_N=128,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,packed=128" --nibble-schedule-mma-packed="warps=8 stages=3 prefetch=0 wgmma=1" 2>&1 | FileCheck %s --check-prefix=BYTES
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,K%8,K<=1536,x@16,g_idx@16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 held=1 prefetch=0" 2>&1 | FileCheck %s --check-prefix=INORDER
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,K%8,K<=1536,x@16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 held=1 prefetch=0" 2>&1 | FileCheck %s --check-prefix=PIECES
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f32,T=f16,Y=f16,S=f16,K%8,K<=1536,x@16,g_idx@16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 held=1 prefetch=0" 2>&1 | FileCheck %s --check-prefix=PIECES
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,K%8,x@16,g_idx@16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 held=1 prefetch=0" 2>&1 | FileCheck %s --check-prefix=MOST
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,K%8,K<=1536,x@16,g_idx@16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 held=1 prefetch=2" 2>&1 | FileCheck %s --check-prefix=AHEAD
+// RUN: not nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,K%8,K<=16384,x@16,g_idx@16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 held=1 prefetch=0" 2>&1 | FileCheck %s --check-prefix=LONG
 // What the pipeline of the schedule mma_packed refuses, beside what
 // schedule-mma-packed-errors.mlir has.
 
@@ -23,3 +29,8 @@
 // THREADS: error: the schedule mma_packed refuses this kernel: nibble.dot has 1152 threads, more than 1024{{$}}
 // SUMS: error: the schedule mma_packed refuses this kernel: nibble.dot keeps 296 registers a thread, more than the 208 of 384 threads{{$}}
 // BYTES: error: the schedule mma_packed refuses this kernel: nibble.dot needs 225328 bytes of shared memory, more than 166912{{$}}
+// INORDER: error: the schedule mma_packed refuses this kernel: nibble.dot holds x, whose columns are not gathered{{$}}
+// PIECES: error: the schedule mma_packed refuses this kernel: nibble.dot holds x, where x or g_idx is not known to have whole pieces of 16 bytes of the product's type{{$}}
+// MOST: error: the schedule mma_packed refuses this kernel: nibble.dot holds x, of which no most columns are known{{$}}
+// AHEAD: error: the schedule mma_packed refuses this kernel: nibble.dot holds x in shared memory, which needs prefetch=0 and no wgmma{{$}}
+// LONG: error: the schedule mma_packed refuses this kernel: nibble.dot needs 283840 bytes of shared memory, more than 166912{{$}}

@@ -5,6 +5,7 @@
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=8,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,N%64,K%128,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 prefetch=0" | FileCheck %s --check-prefix=GATHER
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=8,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,N%64,K%128,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 wgmma=1 prefetch=0" | FileCheck %s --check-prefix=TURNS
 // RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=0,HAS_BIAS=0,BLOCK_M=64,BLOCK_N=64,BLOCK_K=128,GROUP_SIZE=128,GROUP_M=8,X=bf16,T=bf16,Y=bf16,S=f16,N%64,K%128,x@16,y@4,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 wgmma=1 prefetch=0" | FileCheck %s --check-prefix=SCALED
+// RUN: nibble-opt %kernels/matmul_248.mlir --nibble-specialise="config=BITS=4,ACT_ORDER=1,HAS_BIAS=0,BLOCK_M=8,BLOCK_N=64,BLOCK_K=256,GROUP_SIZE=128,GROUP_M=8,X=f16,T=f16,Y=f16,S=f16,N%64,K%8,K<=1536,M<=3,x@16,g_idx@16,packed=128" --nibble-schedule-mma-packed="warps=4 stages=4 overlap=1 held=1 prefetch=0" | FileCheck %s --check-prefix=HELD
 // Packed weights and x pass through a ring of stages in shared memory.
 
 // Four warps multiply, four fill stages in turn. Four stages: 128 x 16
@@ -232,3 +233,38 @@
 // SCALED: llvm.inline_asm has_side_effects {{.*}}""
 // SCALED-COUNT-32: math.fma %{{.*}} : f32
 // SCALED-NOT: math.fma %{{.*}} : f32
+
+// Act-order with all of x held: 1536 columns, and eight of 0, of 16 bytes each,
+// and 4864 bytes a stage to a multiple of 1024. All threads bring x once the
+// kernel before has ended, with the weights of a first round on their way.
+// Stages have weights and a part of the permutation, which one thread brings.
+// HELD-LABEL: llvm.func @matmul_248(
+// HELD-SAME: nibble.shared_bytes = 46272
+// HELD: nvvm.mbarrier.init %{{.*}}, %c1_i32
+// HELD: nvvm.mbarrier.init %{{.*}}, %c64_i32
+// HELD: nvvm.barrier0
+// HELD: %[[PERMUTATION:.*]] = arith.minui %{{.*}}, %c512_i32
+// HELD: %[[ALL:.*]] = arith.addi %[[PERMUTATION]], %c4352_i32
+// HELD: nvvm.mbarrier.arrive.expect_tx %[[FULL:.*]], %[[ALL]]
+// HELD-COUNT-2: nvvm.cp.async.bulk.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], %c2048_i32
+// HELD: nvvm.cp.async.bulk.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], %c256_i32
+// HELD: nvvm.cp.async.bulk.shared.cluster.global %{{.*}}, %{{.*}}, %[[FULL]], %[[PERMUTATION]]
+// HELD: llvm.inline_asm {{.*}}"griddepcontrol.wait;", "~{memory}"
+// Two pieces of three rows at a time, of which each column takes 8 bytes.
+// HELD: scf.for %{{.*}} step %c512_i32
+// HELD-COUNT-6: llvm.load %{{.*}} !llvm.ptr<1> -> vector<4xi32>
+// HELD-COUNT-16: llvm.store %{{.*}} : vector<2xi32>, !llvm.ptr<3>
+// HELD-NOT: vector<2xi32>, !llvm.ptr<3>
+// HELD: llvm.store %cst, %{{.*}} : vector<4xi32>, !llvm.ptr<3>
+// HELD: nvvm.barrier0
+// Each of 32 lanes names a column for ldmatrix, one of 0 beyond K.
+// HELD: %[[COLUMN:.*]] = llvm.load %{{.*}} !llvm.ptr<3> -> i32
+// HELD: %[[THERE:.*]] = arith.select %{{.*}}, %[[COLUMN]], %c1536_i32
+// HELD: %[[OF8:.*]] = arith.divui %[[THERE]], %c8_i32
+// HELD: %[[TURNED:.*]] = arith.remui %[[OF8]], %c8_i32
+// HELD: arith.xori %[[THERE]], %[[TURNED]]
+// HELD-COUNT-4: nvvm.ldmatrix {{.*}}layout = #nvvm.mma_layout<col>
+// HELD-NOT: nvvm.ldmatrix
+// HELD: else
+// HELD-NOT: griddepcontrol
+// HELD-NOT: mbarrier.arrive %

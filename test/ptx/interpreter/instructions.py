@@ -5,7 +5,7 @@ import numpy as np
 
 from .copies import Arrivals, BulkCopy, Mbarrier, ThreadCopies
 from .operands import address, elements, opcode, source, spread, target, whole
-from .parse import PtxError
+from .parse import PtxError, Register
 from .races import MOST_BARRIERS
 from .values import ALL, LANE, LANES, TYPES
 
@@ -38,7 +38,8 @@ def _store(space: str, count: int, dtype: np.dtype):
     def build(operands):
         where = address(operands[0])
         # The low bits of a wider register may be stored.
-        values = [whole(each) for each in elements(operands[1])]
+        values = [whole(each) if isinstance(each, Register) else source(each, dtype)
+                  for each in elements(operands[1])]
         if len(values) != count:
             raise PtxError(f"{len(values)} registers, not {count}")
 

@@ -97,8 +97,9 @@ TEST(KernelChoice, PackedOrderIsForFewRowsOfLayersThatHaveIt) {
   EXPECT_TRUE(isPacked(layer, 1, nothing, "auto"));
 }
 
-/// To the kernel, whose x is sorted before, a layer of act-order is a plain one
-/// and x of the type that it is multiplied in.
+/// To the kernel, whose x is sorted before if it has more than a few rows, a
+/// layer of act-order is a plain one and x of the type that it is multiplied
+/// in.
 TEST(KernelChoice, SortedColumnsAreNotGathered) {
   model::Layer layer = layerOf(4, 128, 1024, 1024);
   std::swap(layer.gIdx[0], layer.gIdx[128]);
@@ -107,9 +108,7 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
                        const std::string &words) {
     driver::DeviceProperties device = h100();
     device.computeCapability = capability;
-    // Of one row as of more.
-    int64_t rows = type == DType::F16 ? 1 : 3;
-    CallKind kind = {type, bucketOf(rows, /*host=*/false), /*aligned=*/true};
+    CallKind kind = {type, bucketOf(6, /*host=*/false), /*aligned=*/true};
     CompileRequest request =
         gpuRequest(layer, kind, target, device, *parseOverrides(words), "auto");
     Result<CompiledKernel> kernel = compile(request);
@@ -136,7 +135,8 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
       EXPECT_EQ(config.types["X"], dtypeName(type));
       EXPECT_FALSE(config.overlap);
     }
-  // Sorted rows are aligned, however the caller's lie.
+  // Sorted rows are aligned, however the caller's lie, and those of a few rows
+  // are sorted then.
   CompileRequest request =
       gpuRequest(layer, {DType::F16, bucketOf(3, false), /*aligned=*/false},
                  "sm_90a", h100(), noOverrides(), "auto");
@@ -277,6 +277,59 @@ TEST(KernelChoice, LoraxsAreItsEightCutToTheLayer) {
     double power = std::log2(static_cast<double>(rows)) + 0.5;
     ASSERT_EQ(tunedRows(rows), int64_t(1) << static_cast<int>(power)) << rows;
   }
+}
+
+/// A few rows of x are held by the product itself where the call's type and
+/// addresses let it copy them, and it has the room.
+TEST(KernelChoice, FewRowsOfActOrderAreHeld) {
+  model::Layer layer = layerOf(4, 128, 1024, 1024);
+  std::swap(layer.gIdx[0], layer.gIdx[128]);
+  ASSERT_TRUE(model::checkLayer(layer).ok() && layer.actOrder);
+  auto configFor = [&](DType type, int64_t rows, bool aligned,
+                       const driver::DeviceProperties &device,
+                       const std::string &words) {
+    CompileRequest request =
+        gpuRequest(layer, {type, bucketOf(rows, /*host=*/false), aligned},
+                   "sm_90a", device, *parseOverrides(words), "auto");
+    Result<CompiledKernel> kernel = compile(request);
+    EXPECT_TRUE(kernel.ok()) << kernel.status().message();
+    return *KernelConfig::parse(request.config);
+  };
+  for (DType type : {DType::F16, DType::BF16})
+    for (auto [rows, most] : {std::pair(1, 1), {2, 2}, {3, 5}, {5, 5}}) {
+      KernelConfig config = configFor(type, rows, true, h100(), "");
+      EXPECT_TRUE(config.held);
+      EXPECT_EQ(config.params["ACT_ORDER"], 1);
+      EXPECT_EQ(config.most,
+                (std::map<std::string, int64_t>{{"M", most}, {"K", 1024}}));
+      EXPECT_EQ(config.alignments["g_idx"], 16);
+    }
+  auto isHeld = [&](DType type, int64_t rows, bool aligned,
+                    const driver::DeviceProperties &device = h100(),
+                    const std::string &words = "") {
+    return configFor(type, rows, aligned, device, words).held;
+  };
+  EXPECT_FALSE(isHeld(DType::F16, 6, true));
+  EXPECT_FALSE(isHeld(DType::F32, 1, true));
+  EXPECT_FALSE(isHeld(DType::F16, 1, false));
+  EXPECT_FALSE(isHeld(DType::F16, 1, true, h100(), "packed=1 prefetch=2"));
+  // There may be no room, beside the stages or at all.
+  EXPECT_TRUE(isHeld(DType::F16, 1, true, h100(), "packed=1 stages=24"));
+  auto shuffled = [](int64_t K) {
+    model::Layer made = layerOf(4, 128, K, 64);
+    std::swap(made.gIdx[0], made.gIdx[128]);
+    EXPECT_TRUE(model::checkLayer(made).ok() && made.actOrder);
+    return made;
+  };
+  layer = shuffled(4096);
+  EXPECT_TRUE(isHeld(DType::F16, 1, true));
+  driver::DeviceProperties small = h100();
+  small.maxSharedBytesPerBlock = 64 << 10;
+  EXPECT_FALSE(isHeld(DType::F16, 1, true, small));
+  layer = shuffled(8192);
+  EXPECT_FALSE(isHeld(DType::F16, 1, true));
+  EXPECT_FALSE(parseOverrides("packed=1 held=1").ok());
+  EXPECT_FALSE(parseOverrides("packed=1 K<=4096").ok());
 }
 
 /// A thread for each column, unless multiprocessors had too many programs.

@@ -193,7 +193,7 @@ TEST_F(StandInDevices, HostMemoryNeedsAWorkspaceThere) {
 }
 
 /// Calls of act-order layers are two kernels where the second can start early,
-/// with x's columns sorted in the workspace.
+/// with x's columns sorted in the workspace; of a few rows they are one.
 TEST_F(StandInDevices, ActOrderSortsXBefore) {
   for (int ordinal : {0, 1}) {
     Result<QuantLinear> layer = layerOn("cuda:" + std::to_string(ordinal),
@@ -206,18 +206,37 @@ TEST_F(StandInDevices, ActOrderSortsXBefore) {
     bool sorts = device(ordinal).properties().computeCapability >= 90;
     EXPECT_EQ(layer->workspaceSize(view(x, K)), sorts ? rows * K * 2 : 0u);
     if (sorts) {
-      EXPECT_REFUSED(forward(*layer, x, y), InvalidArgument,
-                     "the workspace has 0 bytes; x is sorted for the layer, "
-                     "which has act-order, and needs 768");
+      EXPECT_REFUSED(
+          forward(*layer, x, y), InvalidArgument,
+          "the workspace has 0 bytes; x may be sorted for the layer, "
+          "which has act-order, and needs 768");
     }
     TensorView one = TensorView::dense(view(x, K).data, DType::F16, {1, K});
     EXPECT_EQ(layer->workspaceSize(one), sorts ? K * 2 : 0u);
     // All that a call needs is there afterwards.
+    constexpr int64_t more = 6;
+    auto memoryFor = [&](int64_t columns) {
+      return std::move(
+          *DeviceBuffer::allocate(device(ordinal), more * columns * 2));
+    };
+    DeviceBuffer manyX = memoryFor(K), manyY = memoryFor(N),
+                 forMany = memoryFor(K);
     ASSERT_TRUE(layer->prepare(DType::F16, rows).ok());
+    ASSERT_TRUE(layer->prepare(DType::F16, more).ok());
     int allocations = state->calls[Entry_cuMemAlloc].count,
         loads = state->calls[Entry_cuModuleLoadDataEx].count,
         launches = state->calls[Entry_cuLaunchKernelEx].count;
     Status status = forward(*layer, x, y, workspace);
+    ASSERT_TRUE(status.ok()) << status.message();
+    EXPECT_EQ(state->calls[Entry_cuLaunchKernelEx].count - launches, 1);
+    auto many = [&](DeviceBuffer &memory, int64_t columns) {
+      return TensorView::dense(view(memory, columns).data, DType::F16,
+                               {more, columns});
+    };
+    launches = state->calls[Entry_cuLaunchKernelEx].count;
+    status = layer->forward(
+        many(manyX, K), many(manyY, N), nullptr,
+        {reinterpret_cast<void *>(forMany.address()), forMany.bytes()});
     ASSERT_TRUE(status.ok()) << status.message();
     EXPECT_EQ(state->calls[Entry_cuLaunchKernelEx].count - launches,
               sorts ? 2 : 1);

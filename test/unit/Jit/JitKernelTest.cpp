@@ -91,8 +91,8 @@ TEST(JitKernel, RepacksAlongN) {
 }
 
 TEST(JitKernel, RunNamesWhatIsWrong) {
-  Result<JitKernel> kernel = JitKernel::create(
-      requestFor("repack.mlir", "BITS=4 BLOCK_K=32 BLOCK_N=32 N%32 from@16"));
+  Result<JitKernel> kernel = JitKernel::create(requestFor(
+      "repack.mlir", "BITS=4 BLOCK_K=32 BLOCK_N=32 N%32 K<=32 from@16"));
   ASSERT_TRUE(kernel.ok()) << kernel.status().message();
   alignas(64) static int32_t from[4 * 64 + 4], to[32 * 8];
   auto run = [&](TensorView f, TensorView t, KernelSizes sizes) {
@@ -111,6 +111,8 @@ TEST(JitKernel, RunNamesWhatIsWrong) {
   EXPECT_REFUSED(
       run(f, t, {{"K", 32}, {"N", 40}}), InvalidArgument,
       "size 'N' is 40, but the kernel was compiled for multiples of 32");
+  EXPECT_REFUSED(run(f, t, {{"K", 40}, {"N", 64}}), InvalidArgument,
+                 "size 'K' is 40, but the kernel was compiled for at most 32");
   EXPECT_REFUSED(run(f, t, {{"K", -8}, {"N", 64}}), InvalidArgument,
                  "size 'K' is -8");
   TensorView wrong = f;

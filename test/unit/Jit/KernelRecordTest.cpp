@@ -17,9 +17,10 @@ CompiledKernel compiled(const std::string &target) {
   CompileRequest request;
   request.kernel = "matmul_248";
   request.target = target;
-  request.config = "BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 "
-                   "X=f16 T=f16 S=f16 "
-                   "Y=f16 N%64 K%64 x@16 BLOCK_M=16 BLOCK_N=64 BLOCK_K=16";
+  request.config =
+      "BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 "
+      "X=f16 T=f16 S=f16 "
+      "Y=f16 N%64 K%64 K<=8192 x@16 BLOCK_M=16 BLOCK_N=64 BLOCK_K=16";
   Result<CompiledKernel> kernel = compile(request);
   EXPECT_TRUE(kernel.ok()) << kernel.status().message();
   return *kernel;

@@ -201,6 +201,28 @@ TEST(PackedProgram, StagesHoldWhatIsCopiedIntoThem) {
   EXPECT_GE(p.sharedBytes(), p.sumBytes() + 1024 + p.stages * 16);
 }
 
+/// x that is held is not in the stages, which have a part of the permutation.
+TEST(PackedProgram, HoldsPiecesOfColumns) {
+  PackedProgram p = pipeline(), held = p;
+  held.heldRows = 3;
+  held.heldColumns = 1000;
+  // Of 8 rows 16 bytes of each column, and of eight more.
+  EXPECT_EQ(held.tokens(), p.blockM / 8);
+  EXPECT_EQ(held.heldPitch(), (1000 + 8) * 16);
+  EXPECT_EQ(held.heldBytes(), held.tokens() * held.heldPitch());
+  EXPECT_EQ(held.xBytes(), 0);
+  EXPECT_GE(held.stageBytes(),
+            p.stageBytes() - p.xBytes() - 1024 + 128 * int64_t(4));
+  EXPECT_LT(held.stageBytes(), p.stageBytes());
+  EXPECT_EQ(held.sharedBytes(),
+            1024 + held.stages * (held.stageBytes() + 16) + held.heldBytes());
+  EXPECT_EQ(p.heldBytes(), 0);
+  // The threads that bring it have two pieces of each row in registers.
+  EXPECT_EQ(held.registers(), p.registers());
+  held.heldRows = 8;
+  EXPECT_EQ(held.registers(), std::max(p.registers(), int64_t(8 * 2 * 4)));
+}
+
 TEST(PackedProgram, SaysWhyNot) {
   auto whyNot = [](PackedProgram p, auto change, int64_t bytes) {
     change(p);
@@ -252,11 +274,21 @@ TEST(PackedProgram, SaysWhyNot) {
   EXPECT_EQ(whyPipeline([](P &) {}, 32 << 10),
             "needs 37952 bytes of shared memory, more than 32768");
 
+  EXPECT_EQ(whyPipeline([](P &p) {
+              p.heldRows = 1;
+              p.heldColumns = 1 << 17;
+            }),
+            "needs 4216128 bytes of shared memory, more than 232448");
+  EXPECT_EQ(why([](P &p) { p.heldColumns = 128; }),
+            "holds x in shared memory, which needs prefetch=0 and no wgmma");
+
   auto whyWgmma = [&](auto change) {
     return whyNot(wgmma(), change, h100Bytes);
   };
   EXPECT_EQ(whyWgmma([](P &p) { p.prefetch = 1; }),
             "multiplies by wgmma, which needs prefetch=0");
+  EXPECT_EQ(whyWgmma([](P &p) { p.heldColumns = 128; }),
+            "holds x in shared memory, which needs prefetch=0 and no wgmma");
   EXPECT_EQ(whyWgmma([](P &p) { p.blockM = 264; }),
             "has 264 rows, not a multiple of 8 up to 256");
   EXPECT_EQ(whyWgmma([](P &p) { p.warps = 6; }),

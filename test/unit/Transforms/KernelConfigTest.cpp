@@ -26,6 +26,8 @@ TEST(KernelConfig, TextRoundTrips) {
   config.prefetch = 2;
   config.splits = 4;
   config.overlap = 1;
+  config.most = {{"K", 4096}, {"M", 4}};
+  config.held = true;
   Result<KernelConfig> again = KernelConfig::parse(config.str());
   ASSERT_TRUE(again.ok()) << again.status().message();
   EXPECT_EQ(*again, config);
@@ -43,6 +45,8 @@ TEST(KernelConfig, NoWordIsLostWithoutPacked) {
            [](KernelConfig &c) { c.splits = 2; },
            [](KernelConfig &c) { c.wgmma = true; },
            [](KernelConfig &c) { c.overlap = true; },
+           [](KernelConfig &c) { c.held = true; },
+           [](KernelConfig &c) { c.most["K"] = 64; },
            [](KernelConfig &c) { c.packed = 64; },
            [](KernelConfig &c) { c.stages = 2; }}) {
     KernelConfig config;
@@ -81,8 +85,9 @@ TEST(KernelConfig, OrderAndSeparatorsDoNotMatter) {
 TEST(KernelConfig, ErrorsNameTheWord) {
   for (const char *word :
        {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1", "prefetch=33",
-        "prefetch=-1", "wgmma=2", "packed=0", "overlap=2", "splits=3",
-        "N%2147483649", "x@9223372036854775807",
+        "prefetch=-1", "wgmma=2", "packed=0", "overlap=2", "splits=3", "held=2",
+        "K<4", "K<=", "K<=0", "<=4", "K<=x", "N%2147483649",
+        "x@9223372036854775807",
         // No types, but numbers gone wrong.
         "BITS=99999999999999999999", "BLOCK_K=1x", "BLOCK_K=-1x", "GROUP_M=+8",
         "warps=99999999999999999999",
@@ -99,16 +104,16 @@ TEST(KernelConfig, ErrorsNameTheWord) {
 }
 
 TEST(KernelConfig, EveryWordIsGivenOnce) {
-  for (const char *word :
-       {"BLOCK_M=64", "X=f16", "N%128", "x@16", "warps=4", "stages=2",
-        "packed=128", "prefetch=2", "wgmma=1", "splits=2", "overlap=1"}) {
+  for (const char *word : {"BLOCK_M=64", "X=f16", "N%128", "x@16", "warps=4",
+                           "stages=2", "packed=128", "prefetch=2", "wgmma=1",
+                           "splits=2", "overlap=1", "held=1", "K<=4"}) {
     Result<KernelConfig> config =
         KernelConfig::parse(std::string(word) + " A=1 " + word);
     ASSERT_FALSE(config.ok()) << word;
     EXPECT_EQ(config.status().message(),
               "configuration word '" + std::string(word) + "' is given twice");
   }
-  EXPECT_TRUE(KernelConfig::parse("N=1 N%2 N@4").ok());
+  EXPECT_TRUE(KernelConfig::parse("N=1 N%2 N@4 N<=8").ok());
 }
 
 } // namespace

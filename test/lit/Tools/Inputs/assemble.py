@@ -66,6 +66,16 @@ def scaled_pipelines():
             yield f"BITS=4 packed=128 {types} prefetch=0 wgmma=1 stages=4 warps={warps} BLOCK_M={rows} BLOCK_N=128 BLOCK_K=128 {more}"
 
 
+def held_pipelines():
+    """Act-order with all of x held: whole steps, steps over what is left, and
+    programs that divide K."""
+    for bits, T, group, rows in ((4, "f16", 128, 1), (2, "f16", 64, 2), (3, "bf16", 32, 5), (8, "f16", 128, 8)):
+        yield (f"BITS={bits} ACT_ORDER=1 packed={group} X={T} T={T} Y={T} S=f16 {MMA_PIPELINE.replace('BLOCK_M=16', 'BLOCK_M=8')} "
+               f"overlap=1 held=1 x@16 y@4 g_idx@16 N%64 K%256 K<=4096 M<={rows}")
+    yield f"BITS=4 ACT_ORDER=1 packed=32 {MMA_PIPELINE} held=1 x@16 g_idx@16 K%8 K<=2048"
+    yield f"BITS=8 ACT_ORDER=1 packed=16 {MMA_PIPELINE} splits=2 overlap=1 held=1 x@16 g_idx@16 K%8 K<=2048 M<=11"
+
+
 def chosen_pipelines():
     """What nibble chooses for layers of some thousand rows and columns, from 1
     row of x to 300 (nibble explain)."""
@@ -100,7 +110,8 @@ def kernels():
         + [(matmul, target, "BITS=4 packed=128 overlap=1 BLOCK_M=16 BLOCK_N=64 BLOCK_K=256 warps=4 stages=3 x@16")
            for target in ("sm_90a", "sm_100a", "sm_120a")]
         + [(matmul, "sm_90a", config)
-           for config in (*pipelines(MMA_PIPELINE), *pipelines(WGMMA_PIPELINE), *wide_pipelines(), *scaled_pipelines(), *chosen_pipelines())]
+           for config in (*pipelines(MMA_PIPELINE), *pipelines(WGMMA_PIPELINE), *wide_pipelines(), *scaled_pipelines(), *held_pipelines(),
+                        *chosen_pipelines())]
         + [(matmul, target, config) for target in ("sm_100a", "sm_120a")
            for config in (f"BITS=4 packed=128 {MMA_PIPELINE} x@16 y@4 N%64 K%256",
                           f"BITS=3 ACT_ORDER=1 packed=32 X=bf16 T=bf16 Y=bf16 S=f16 {MMA_PIPELINE}",
