@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Conversion/HeldRows.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 
 using namespace mlir;
 using namespace nibble;
@@ -41,22 +42,18 @@ void HeldRows::write(ValueRange words, Value piece, int64_t m) {
   int64_t rows = rowsOf(m);
   Value first = offset(mul(piece, b.i32(8)));
   for (int64_t c = 0; c < 8; ++c) {
-    // Of two rows the halves of column c, in one word.
-    auto half = [&](int64_t row, bool low) {
-      Value word = b.make<vector::ExtractOp>(words[row], c / 2);
-      Value sixteen = b.i32(16);
-      if (c % 2 == low)
-        word = low ? b.make<arith::ShRUIOp>(word, sixteen)
-                   : b.make<arith::ShLIOp>(word, sixteen);
-      return word;
-    };
+    // Of each two rows the halves of column c, in one word.
     Values pairs;
     for (int64_t r = 0; r < rows; r += 2) {
-      Value low = half(r, true);
+      Value word = b.make<vector::ExtractOp>(words[r], c / 2);
       if (r + 1 < rows)
-        low = b.make<arith::OrIOp>(both(low, b.i32(0xffff)),
-                                   both(half(r + 1, false), b.i32(0xffff0000)));
-      pairs.push_back(low);
+        word = b.make<NVVM::PermuteOp>(
+            word.getType(), word,
+            b.make<vector::ExtractOp>(words[r + 1], c / 2),
+            b.i32(c % 2 ? 0x7632 : 0x5410), NVVM::PermuteMode::DEFAULT);
+      else if (c % 2)
+        word = b.make<arith::ShRUIOp>(word, b.i32(16));
+      pairs.push_back(word);
     }
     if (pairs.size() == 3)
       pairs.push_back(pairs.back());
