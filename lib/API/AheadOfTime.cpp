@@ -23,17 +23,20 @@ namespace {
 /// usual one of a target first.
 struct Product {
   const char *target;
-  /// Of A100, A30; A40, A10, RTX 3090; L40, L4, RTX 4090; H100 and H200, H100
+  /// Of A100, A30; A40, A10, RTX 3090; L40, L4, RTX 4090; H100, H200, H100
   /// PCIe, H20; B200; RTX PRO 6000, RTX 5090.
   int multiprocessors;
+  /// What hasFastMemory() says of it.
+  bool fastMemory = false;
 };
 } // namespace
 
 static constexpr Product products[] = {
-    {"sm_80", 108},   {"sm_80", 56},   {"sm_86", 84},  {"sm_86", 72},
-    {"sm_86", 82},    {"sm_89", 142},  {"sm_89", 58},  {"sm_89", 128},
-    {"sm_90a", 132},  {"sm_90a", 114}, {"sm_90a", 78}, {"sm_100a", 148},
-    {"sm_120a", 188}, {"sm_120a", 170}};
+    {"sm_80", 108},         {"sm_80", 56},    {"sm_86", 84},
+    {"sm_86", 72},          {"sm_86", 82},    {"sm_89", 142},
+    {"sm_89", 58},          {"sm_89", 128},   {"sm_90a", 132},
+    {"sm_90a", 132, true},  {"sm_90a", 114},  {"sm_90a", 78},
+    {"sm_100a", 148, true}, {"sm_120a", 188}, {"sm_120a", 170}};
 
 int nibble::usualMultiprocessors(const std::string &target) {
   for (const Product &product : products)
@@ -43,11 +46,15 @@ int nibble::usualMultiprocessors(const std::string &target) {
 }
 
 driver::DeviceProperties nibble::propertiesOf(const TargetSpec &spec,
-                                              int multiprocessors) {
+                                              int multiprocessors,
+                                              bool fastMemory) {
   driver::DeviceProperties device;
   device.computeCapability = spec.capability;
   device.multiprocessors = multiprocessors;
   device.maxSharedBytesPerBlock = static_cast<size_t>(spec.sharedBytes);
+  // An H200's or an H100's, as far as the choice looks at it.
+  device.memoryClockKHz = fastMemory ? 3201000 : 2619000;
+  device.memoryBusBits = fastMemory ? 6144 : 5120;
   return device;
 }
 
@@ -110,7 +117,7 @@ nibble::allRequests(const model::Layer &layer, DType type,
       if (target != product.target)
         continue;
       driver::DeviceProperties device =
-          propertiesOf(*spec, product.multiprocessors);
+          propertiesOf(*spec, product.multiprocessors, product.fastMemory);
       for (const KernelConfig &choice : choices)
         for (bool aligned : {false, true})
           add(gpuRequest(layer, {type, bucket, aligned}, target, device, choice,

@@ -39,10 +39,11 @@ std::vector<FiledTimes> resultsFor(const model::Layer &layer, DType type,
 /// 132 for sm_90a, an H100's. 0 for the host.
 int usualMultiprocessors(const std::string &target);
 
-/// A GPU of so many multiprocessors, as far as the choice of kernels depends on
-/// it.
+/// A GPU of so many multiprocessors, and perhaps of fast memory (PackedCost.h),
+/// as far as the choice of kernels depends on it.
 driver::DeviceProperties propertiesOf(const TargetSpec &spec,
-                                      int multiprocessors);
+                                      int multiprocessors,
+                                      bool fastMemory = false);
 
 } // namespace nibble
 

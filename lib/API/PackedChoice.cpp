@@ -10,7 +10,6 @@
 #include "API/PackedChoice.h"
 #include "API/KernelChoice.h"
 #include "API/PackedCost.h"
-#include "Layout/PackedProgram.h"
 #include "Model/PackedWeights.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
@@ -53,9 +52,8 @@ static KernelConfig configOf(const PackedProgram &program, int splits,
   return config;
 }
 
-/// The program of `config` for a layer.
-static PackedProgram programOf(const model::Layer &layer,
-                               const KernelConfig &config) {
+PackedProgram nibble::programOf(const model::Layer &layer,
+                                const KernelConfig &config) {
   PackedProgram program;
   program.bits = layer.bits;
   program.groupRows = model::packedGroupRows(layer);

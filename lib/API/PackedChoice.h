@@ -16,6 +16,7 @@
 #define NIBBLE_API_PACKEDCHOICE_H
 
 #include "Driver/Device.h"
+#include "Layout/PackedProgram.h"
 #include "Model/Layer.h"
 #include "Transforms/KernelConfig.h"
 #include <optional>
@@ -29,6 +30,10 @@ struct PackedChoice {
   KernelConfig config;
   std::optional<std::string> refusal;
 };
+
+/// The program of `config`, one of those below, for `layer`.
+layout::PackedProgram programOf(const model::Layer &layer,
+                                const KernelConfig &config);
 
 /// True if calls of `layer` that read its packed order on `device` have x's
 /// columns sorted like its rows before: act-order, where a kernel can start

@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "API/PackedCost.h"
+#include "API/Floor.h"
 #include <algorithm>
 #include <cmath>
 
@@ -44,13 +45,18 @@ static double decodeInstructions(int64_t bits) {
   return bits == 3 ? 10.7 : bits == 4 ? 9 : 8.5;
 }
 
+bool nibble::hasFastMemory(const driver::DeviceProperties &device) {
+  return peakRate(device) > 4.2e6;
+}
+
 double nibble::pipelineCost(const PackedProgram &program, int splits,
                             int64_t rows, int64_t K, int64_t N,
                             const driver::DeviceProperties &device) {
   // Cycles of a multiprocessor at the clock it runs at.
   constexpr double cyclesPerMicrosecond = 1700;
   // Bytes a microsecond.
-  constexpr double memoryRate = 3.16e6, cacheRate = 9.2e6;
+  const double memoryRate = hasFastMemory(device) ? 4.1e6 : 3.16e6;
+  constexpr double cacheRate = 9.2e6;
   constexpr double n = 2.4;
 
   double blocksOfRows = ceilDiv(rows, program.blockM);

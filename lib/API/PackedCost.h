@@ -26,7 +26,8 @@
 //            product
 //
 // with n between a sum (1) and the longest alone. Its numbers were fitted to an
-// NVIDIA H100 80GB HBM3; docs/tuning.md says how near it comes.
+// NVIDIA H100 80GB HBM3, and the rate of fast memory to an H200; docs/tuning.md
+// says how near it comes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,6 +38,10 @@
 #include "Layout/PackedProgram.h"
 
 namespace nibble {
+
+/// True if the model takes the memory of `device` for an H200's, else for an
+/// H100's: two kinds, so that what is compiled ahead can be for both.
+bool hasFastMemory(const driver::DeviceProperties &device);
 
 /// Microseconds of a product of x [rows, K] and W [K, N] by blocks of
 /// `program`, a pipeline, `splits` to a cluster.

@@ -38,14 +38,18 @@ std::vector<model::Layer> someLayers() {
 TEST(AheadOfTime, HasWhatCallsOnAGpuAskFor) {
   std::mt19937 random(std::random_device{}());
   Result<KernelConfig> nothing = parseOverrides("");
-  // H100 and A100, as the driver describes them.
-  for (auto [target, multiprocessors] :
-       {std::pair("sm_90a", 132), {"sm_80", 108}}) {
+  // H100, H200 and A100, as the driver describes them.
+  for (auto [target, multiprocessors, memoryClockKHz, memoryBusBits] :
+       {std::tuple("sm_90a", 132, 2619000, 5120),
+        {"sm_90a", 132, 3201000, 6144},
+        {"sm_80", 108, 1215000, 5120}}) {
     driver::DeviceProperties device;
     device.computeCapability = TargetSpec::parse(target)->capability;
     device.multiprocessors = multiprocessors;
     device.maxSharedBytesPerBlock =
         static_cast<size_t>(TargetSpec::parse(target)->sharedBytes);
+    device.memoryClockKHz = memoryClockKHz;
+    device.memoryBusBits = memoryBusBits;
     for (const model::Layer &layer : someLayers())
       for (DType type : {DType::F16, DType::BF16, DType::F32}) {
         auto all = allRequests(layer, type, target);

@@ -49,25 +49,10 @@ model::Layer layerOf(int bits, int64_t groupSize, int64_t K, int64_t N) {
   return layer;
 }
 
-/// The program that `config` describes for `layer`.
-PackedProgram programOf(const KernelConfig &config, const model::Layer &layer) {
-  PackedProgram program;
-  program.bits = layer.bits;
-  program.groupRows = model::packedGroupRows(layer);
-  program.blockM = config.params.at("BLOCK_M");
-  program.blockN = config.params.at("BLOCK_N");
-  program.blockK = config.params.at("BLOCK_K");
-  program.warps = config.warps;
-  program.stages = config.stages;
-  program.prefetch = config.prefetch;
-  program.wgmma = config.wgmma;
-  return program;
-}
-
 double costOf(const KernelConfig &config, int64_t rows,
               const model::Layer &layer,
               const driver::DeviceProperties &device) {
-  return pipelineCost(programOf(config, layer), config.splits, rows,
+  return pipelineCost(programOf(layer, config), config.splits, rows,
                       layer.inFeatures, layer.outFeatures, device);
 }
 
@@ -99,7 +84,7 @@ TEST(PackedChoice, ThoseThatRunComeFirstTheCheapestAheadAllOthersWithAReason) {
     bool refused = false;
     std::vector<std::string> seen;
     for (const PackedChoice &choice : choices) {
-      PackedProgram program = programOf(choice.config, layer);
+      PackedProgram program = programOf(layer, choice.config);
       std::optional<std::string> why =
           program.refusal(h100().maxSharedBytesPerBlock);
       seen.push_back(choice.config.str());
@@ -257,7 +242,7 @@ template <typename Body> void forSome(Body body) {
         runnable(packedChoices(layer, rows, h100()));
     for (size_t i = random() % 7; i < configs.size(); i += 7) {
       SCOPED_TRACE(call(layer, rows) + configs[i].str());
-      body(programOf(configs[i], layer), configs[i].splits, rows,
+      body(programOf(layer, configs[i]), configs[i].splits, rows,
            layer.inFeatures, layer.outFeatures);
     }
   }
@@ -294,6 +279,22 @@ TEST(PackedCost, NoCallBeatsTheMemoryOrTheTensorCores) {
     EXPECT_GT(cost, weights * static_cast<double>(program.bits) / 8 / 3.35e6);
     EXPECT_GT(cost, 2 * static_cast<double>(rows) * weights / 989e6);
   });
+}
+
+/// What was faster on an H100, and on an H200 (bench/results).
+TEST(PackedCost, FastMemoryWantsOtherBlocks) {
+  driver::DeviceProperties h200 = h100();
+  h200.memoryClockKHz = 3201000;
+  h200.memoryBusBits = 6144;
+  EXPECT_TRUE(hasFastMemory(h200));
+  EXPECT_FALSE(hasFastMemory(h100()));
+  model::Layer layer = layerOf(4, 128, 14336, 4096);
+  KernelConfig slow = packedChoices(layer, 1, h100()).front().config,
+               fast = packedChoices(layer, 1, h200).front().config;
+  EXPECT_EQ(slow.params["BLOCK_N"], 16);
+  EXPECT_EQ(fast.params["BLOCK_N"], 32);
+  EXPECT_LT(costOf(slow, 1, layer, h200), costOf(slow, 1, layer, h100()));
+  EXPECT_LT(costOf(fast, 1, layer, h200), costOf(slow, 1, layer, h200));
 }
 
 TEST(PackedCost, MultiprocessorsWithoutABlockAreNoHelp) {
