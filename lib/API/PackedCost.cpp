@@ -121,9 +121,14 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // A wave begins and ends while less is read.
   double more = 1.53 * std::max(blocks / (processors * atOnce) - 1, 0.0);
   double cluster = splits > 1 ? 1.58 : 0;
-  // All of x is there before the first product.
-  double bringing = 0;
-  if (program.holds())
-    bringing = 0.2 + 0.12 * together * static_cast<double>(K) / 4096;
-  return std::pow(body, 1 / n) + late + ends + more + cluster + bringing;
+  // Of x that is held each column takes 16 bytes, of which a multiprocessor
+  // writes 128 a cycle before its blocks' first products; while much is read
+  // for others, less is waited for.
+  double holding = 0;
+  if (program.holds()) {
+    double written = most * static_cast<double>(K) * 16;
+    holding = 0.2 + written / 128 / cyclesPerMicrosecond /
+                        (1 + 0.5 * weights / memoryRate);
+  }
+  return std::pow(body, 1 / n) + late + ends + more + cluster + holding;
 }

@@ -8,7 +8,7 @@
 // it takes about
 //
 //   (memory^n + cache^n + work^n + flight^n)^(1/n) + late + ends + waves +
-//   cluster + bringing
+//   cluster + holding
 //
 //   memory   weights, by the rate of the device's memory
 //   cache    weights and each block's x, by the rate of L2; of blocks that run
@@ -22,8 +22,7 @@
 //            hidden by the call before
 //   waves    of blocks, beyond the first
 //   cluster  what it takes to read each other's sums
-//   bringing what it takes to hold all of x, of act-order, before the first
-//            product
+//   holding  all of x, where that is done, which comes before the first product
 //
 // with n between a sum (1) and the longest alone. Its numbers were fitted to an
 // NVIDIA H100 80GB HBM3, and the rate of fast memory to an H200; docs/tuning.md

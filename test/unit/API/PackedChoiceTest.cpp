@@ -281,20 +281,38 @@ TEST(PackedCost, NoCallBeatsTheMemoryOrTheTensorCores) {
   });
 }
 
+driver::DeviceProperties h200() {
+  driver::DeviceProperties device = h100();
+  device.memoryClockKHz = 3201000;
+  device.memoryBusBits = 6144;
+  return device;
+}
+
 /// What was faster on an H100, and on an H200 (bench/results).
 TEST(PackedCost, FastMemoryWantsOtherBlocks) {
-  driver::DeviceProperties h200 = h100();
-  h200.memoryClockKHz = 3201000;
-  h200.memoryBusBits = 6144;
-  EXPECT_TRUE(hasFastMemory(h200));
+  EXPECT_TRUE(hasFastMemory(h200()));
   EXPECT_FALSE(hasFastMemory(h100()));
   model::Layer layer = layerOf(4, 128, 14336, 4096);
   KernelConfig slow = packedChoices(layer, 1, h100()).front().config,
-               fast = packedChoices(layer, 1, h200).front().config;
+               fast = packedChoices(layer, 1, h200()).front().config;
   EXPECT_EQ(slow.params["BLOCK_N"], 16);
   EXPECT_EQ(fast.params["BLOCK_N"], 32);
-  EXPECT_LT(costOf(slow, 1, layer, h200), costOf(slow, 1, layer, h100()));
-  EXPECT_LT(costOf(fast, 1, layer, h200), costOf(slow, 1, layer, h200));
+  EXPECT_LT(costOf(slow, 1, layer, h200()), costOf(slow, 1, layer, h100()));
+  EXPECT_LT(costOf(fast, 1, layer, h200()), costOf(slow, 1, layer, h200()));
+}
+
+/// x that is held is written by each block: those that have little else to do
+/// are better fewer (bench/results).
+TEST(PackedCost, HeldRowsWantWiderBlocksWhereTheyAreAllThereIs) {
+  for (const driver::DeviceProperties &device : {h100(), h200()})
+    for (int64_t rows : {1, 2, 3})
+      for (auto [N, columns] : {std::pair(4096, 32), {14336, 64}}) {
+        model::Layer layer = layerOf(4, 128, 4096, N);
+        std::swap(layer.gIdx[0], layer.gIdx[128]);
+        ASSERT_TRUE(model::checkLayer(layer).ok() && layer.actOrder);
+        KernelConfig config = packedChoices(layer, rows, device).front().config;
+        EXPECT_EQ(config.params["BLOCK_N"], columns) << call(layer, rows);
+      }
 }
 
 TEST(PackedCost, MultiprocessorsWithoutABlockAreNoHelp) {
