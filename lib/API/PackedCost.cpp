@@ -80,7 +80,8 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // tensor core adds; and a warp's way through one.
   double busy, latency, held;
   if (program.wgmma) {
-    busy = 1.17 * warpsN * tiles * (mmas * (decode + 4) + 4.9 * blockM);
+    double scale = program.scalesSums() ? 2.5 : 4;
+    busy = 1.17 * warpsN * tiles * (mmas * (decode + scale) + 4.9 * blockM);
     latency = 2 * tiles * (94.5 + 2.57 * blockM);
     held = 0.836 * warpsK;
   } else {

@@ -301,6 +301,15 @@ TEST(PackedCost, FastMemoryWantsOtherBlocks) {
   EXPECT_LT(costOf(fast, 1, layer, h200()), costOf(slow, 1, layer, h200()));
 }
 
+/// Where wgmma scales sums a code takes less.
+TEST(PackedCost, WgmmaThatScalesSumsIsChosenForSomeRows) {
+  model::Layer layer = layerOf(4, 128, 4096, 14336);
+  for (const driver::DeviceProperties &device : {h100(), h200()}) {
+    EXPECT_TRUE(packedChoices(layer, 23, device).front().config.wgmma);
+    EXPECT_FALSE(packedChoices(layer, 16, device).front().config.wgmma);
+  }
+}
+
 /// x that is held is written by each block: those that have little else to do
 /// are better fewer (bench/results).
 TEST(PackedCost, HeldRowsWantWiderBlocksWhereTheyAreAllThereIs) {
