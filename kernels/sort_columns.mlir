@@ -2,7 +2,8 @@
 //
 // QuantLinear runs it before matmul_248 on packed weights, whose rows lie group
 // by group (lib/Model/PackedWeights.h), where a kernel that gathers x in every
-// block would read far more than x. The kernel after it may begin meanwhile.
+// block would read far more than x; but for a few rows, which matmul_248 can
+// hold (lib/Conversion/HeldRows.h). The kernel after it may begin meanwhile.
 //
 //   x       [M, K]  activations, columns any distance apart
 //   rows    [K]     the row of W that each row of the sorted W was

@@ -303,7 +303,8 @@ bool nibble::sortsColumns(const model::Layer &layer,
 static std::optional<PackedProgram>
 holding(const model::Layer &layer, int bucket, PackedProgram program,
         const driver::DeviceProperties &device) {
-  // More rows, or more bytes, take longer to hold than to sort.
+  // More rows, or more bytes, take longer to hold than to sort
+  // (docs/measurements.md).
   constexpr int64_t mostRows = 5, mostBytes = 96 << 10;
   int64_t rows = lastRows(bucket);
   if (!sortsColumns(layer, device) || rows > mostRows ||

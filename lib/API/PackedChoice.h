@@ -36,8 +36,9 @@ layout::PackedProgram programOf(const model::Layer &layer,
                                 const KernelConfig &config);
 
 /// True if calls of `layer` that read its packed order on `device` have x's
-/// columns sorted like its rows before: act-order, where a kernel can start
-/// while the one that sorts still runs. Elsewhere kernels gather x.
+/// columns sorted like its rows before, unless holdsColumns() says otherwise:
+/// act-order, where a kernel can start while the one that sorts still runs.
+/// Elsewhere kernels gather x.
 bool sortsColumns(const model::Layer &layer,
                   const driver::DeviceProperties &device);
 
