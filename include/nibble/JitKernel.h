@@ -51,8 +51,8 @@ public:
 
   /// Runs all programs of the kernel on `matrices` (by name) of the sizes
   /// `sizes`, and returns when they are done. Errors name the matrix or size:
-  /// one that is missing or unknown, a wrong type or shape, an alignment or
-  /// divisor that the kernel was compiled for and that does not hold.
+  /// one that is missing or unknown, a wrong type or shape, an alignment, a
+  /// divisor or a most that the kernel was compiled for and that does not hold.
   Status run(const std::map<std::string, TensorView> &matrices,
              const KernelSizes &sizes) const;
 
