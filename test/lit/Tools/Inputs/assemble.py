@@ -115,7 +115,8 @@ def kernels():
         + [(matmul, target, config) for target in ("sm_100a", "sm_120a")
            for config in (f"BITS=4 packed=128 {MMA_PIPELINE} x@16 y@4 N%64 K%256",
                           f"BITS=3 ACT_ORDER=1 packed=32 X=bf16 T=bf16 Y=bf16 S=f16 {MMA_PIPELINE}",
-                          f"BITS=8 packed=128 splits=2 overlap=1 {MMA_PIPELINE} x@16 y@4 K%8")]
+                          f"BITS=8 packed=128 splits=2 overlap=1 {MMA_PIPELINE} x@16 y@4 K%8",
+                          f"BITS=4 ACT_ORDER=1 packed=128 overlap=1 held=1 {MMA_PIPELINE} x@16 g_idx@16 K%8 K<=2048 M<=5")]
         + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()]
         + [(sort, target, f"BLOCK_M=1 BLOCK_K={columns} warps={warps} overlap=1 X={X} T={T}")
            for target, columns, warps in (("sm_90a", 512, 16), ("sm_90a", 2048, 32), ("sm_100a", 512, 16), ("sm_120a", 2048, 32))
