@@ -258,7 +258,7 @@ public:
   size_t workspaceSize(int64_t maxRows) const;
   /// The same for `x` as it is, with y in the same memory: 0 if kernels can
   /// read x, its neighbours along K are next to each other, and the layer does
-  /// not sort them first, as one with act-order does on sm_90 and later.
+  /// not sort them first, as one with act-order may on sm_90 and later.
   size_t workspaceSize(const TensorView &x) const;
   /// Holds at least workspaceSize(maxRows) bytes for calls on `stream` (on the
   /// CPU for all) that bring no workspace. They put their work on it one at a

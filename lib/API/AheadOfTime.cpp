@@ -36,7 +36,8 @@ static constexpr Product products[] = {
     {"sm_86", 72},          {"sm_86", 82},    {"sm_89", 142},
     {"sm_89", 58},          {"sm_89", 128},   {"sm_90a", 132},
     {"sm_90a", 132, true},  {"sm_90a", 114},  {"sm_90a", 78},
-    {"sm_100a", 148, true}, {"sm_120a", 188}, {"sm_120a", 170}};
+    {"sm_100a", 148, true}, {"sm_100a", 148}, {"sm_120a", 188},
+    {"sm_120a", 170}};
 
 int nibble::usualMultiprocessors(const std::string &target) {
   for (const Product &product : products)

@@ -166,7 +166,8 @@ Status DeviceWeights::pack(const model::Layer &layer,
 }
 
 WeightAddresses DeviceWeights::addresses(bool packed) const {
-  // The packed order has zero points beside scales, and no g_idx.
+  // The packed order has zero points beside scales, and the permutation as
+  // g_idx.
   if (packed)
     return {asPointer(codes), nullptr, asPointer(scalesAndZeros),
             asPointer(permutation), asPointer(bias)};

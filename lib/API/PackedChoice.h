@@ -54,8 +54,8 @@ bool hasPackedChoices(const model::Layer &layer, int64_t rows,
                       const driver::DeviceProperties &device);
 
 /// Configurations for calls with `rows` rows of a layer that has a packed
-/// order: those that can run, the best first, ranked as for fp16, then those
-/// that cannot. None where the checkpoint's order is better.
+/// order: those that can run, the best first, ranked as for fp16 in memory that
+/// is aligned, then those that cannot. None where the checkpoint's order is better.
 std::vector<PackedChoice> packedChoices(const model::Layer &layer, int64_t rows,
                                         const driver::DeviceProperties &device);
 

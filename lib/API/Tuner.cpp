@@ -282,6 +282,11 @@ Status QuantLinear::State::replaceKernels(DType type, int64_t rows) {
     auto loaded = load(kind, *chosen);
     if (!loaded.ok())
       return loaded.status();
+    // And what runs before it.
+    auto all = kernelsOf(**loaded, type, firstRows(kind.bucket),
+                         /*strided=*/false);
+    if (!all.ok())
+      return all.status();
     made[kind.number()] = *loaded;
   }
   std::lock_guard lock(mutex);

@@ -28,6 +28,9 @@ static Status checkSchedule(const PipelineOptions &options) {
                     std::string(word) +
                         " needs sm_90a or later; the target is " +
                         options.target.name);
+  if (options.config.held && !options.config.packed)
+    return Status(ErrorCode::InvalidArgument,
+                  "held=1 needs packed weights, packed=ROWS");
   if (options.config.wgmma && options.target.name != "sm_90a")
     return Status(ErrorCode::InvalidArgument,
                   "wgmma=1 needs sm_90a; the target is " + options.target.name);

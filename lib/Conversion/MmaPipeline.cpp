@@ -13,7 +13,7 @@
 //   the other warps    wait until full; fragments, products       -> empty
 //
 // Of act-order all of x may be held beside the stages (HeldRows.h), which then
-// have a part of the permutation in its place.
+// have a part of the permutation in its place, brought as the codes are.
 //
 // So a stage is in flight as soon as it is free, whatever the others do, and
 // what is in flight takes no registers. Teams take the stages in turn, and so
@@ -208,7 +208,7 @@ void PipelineBuilder::fill() {
                         ring->wait(ring->empty(turn), turn);
                         beginWeights(step, turn);
                       };
-                      if (options.overlap)
+                      if (options.overlap || held)
                         b.when(b.make<arith::CmpIOp>(arith::CmpIPredicate::uge,
                                                      step, earlyEnd()),
                                refill);
@@ -231,12 +231,11 @@ void PipelineBuilder::fill() {
 /// way.
 void PipelineBuilder::holdX() {
   held.emplace(plan, evaluator, ring->held());
-  if (options.overlap) {
-    Value fills = b.make<arith::CmpIOp>(arith::CmpIPredicate::uge, block.warp,
-                                        b.i32(plan.warps));
-    b.when(fills, [&] { fillEarly(); });
+  Value fills = b.make<arith::CmpIOp>(arith::CmpIPredicate::uge, block.warp,
+                                      b.i32(plan.warps));
+  b.when(fills, [&] { fillEarly(); });
+  if (options.overlap)
     waitForKernelBefore(b);
-  }
   held->bring(body.thread, firstRow, block.rows, block.K);
   b.create<NVVM::Barrier0Op>();
 }

@@ -7,7 +7,8 @@
 // (mbarrier) of each:
 //
 //   full    one thread of a team has announced the bytes of weights and these
-//           have come, and so has what each of its threads copied of x
+//           have come, and so has what each of its threads copied of x, unless
+//           x is held
 //   empty   each warp that multiplies what is in the stage has read it
 //
 // Behind the barriers lies what a block holds of x (HeldRows.h).

@@ -60,8 +60,8 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text) {
                     "configuration word '" + word.str() + "' " + why);
     };
     size_t at = word.find_first_of("=%@<");
-    llvm::StringRef value = word.substr(at).drop_front(1);
     bool whole = at != llvm::StringRef::npos && at != 0;
+    llvm::StringRef value = whole ? word.drop_front(at + 1) : "";
     if (whole && word[at] == '<')
       whole = value.consume_front("=");
     if (!whole || value.empty())

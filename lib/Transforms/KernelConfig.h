@@ -37,8 +37,7 @@ namespace nibble {
 ///   splits=2       programs that divide K of one block between them
 ///   overlap=1      start while the kernel before on the stream still runs
 ///   held=1         hold all of a block's x in shared memory, in a pipeline, to
-///                  gather columns from there; needs K<=... (M<=... makes it
-///                  less)
+///                  gather columns from there (docs/architecture.md)
 struct KernelConfig {
   std::map<std::string, int64_t> params;
   std::map<std::string, std::string> types;

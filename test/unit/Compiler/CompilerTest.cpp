@@ -134,6 +134,14 @@ TEST(Compiler, WordsOfPackedKernelsNeedTheirTargets) {
                        target);
     EXPECT_TRUE(status(target, "prefetch=0").ok());
   }
+  for (const char *target : {"host", "sm_80", "sm_90a"}) {
+    CompileRequest request;
+    request.kernel = "matmul_248";
+    request.target = target;
+    request.config = "held=1";
+    EXPECT_REFUSED(compile(request).status(), InvalidArgument,
+                   "held=1 needs packed weights, packed=ROWS");
+  }
   EXPECT_TRUE(status("sm_90a", "prefetch=0 wgmma=1").ok());
   EXPECT_REFUSED(status("sm_90a", "prefetch=1 wgmma=1"), CompileError,
                  "multiplies by wgmma, which needs prefetch=0");

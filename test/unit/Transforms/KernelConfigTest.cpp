@@ -86,7 +86,7 @@ TEST(KernelConfig, ErrorsNameTheWord) {
   for (const char *word :
        {"A", "=4", "A=", "N%x", "N%0", "warps=0", "x@-1", "prefetch=33",
         "prefetch=-1", "wgmma=2", "packed=0", "overlap=2", "splits=3", "held=2",
-        "K<4", "K<=", "K<=0", "<=4", "K<=x", "N%2147483649",
+        "K<4", "K<=", "K<=0", "<=4", "K<=x", "held", "<", "K<", "N%2147483649",
         "x@9223372036854775807",
         // No types, but numbers gone wrong.
         "BITS=99999999999999999999", "BLOCK_K=1x", "BLOCK_K=-1x", "GROUP_M=+8",
