@@ -200,13 +200,10 @@ int64_t KernelOp::knownDivisor(ExtentAttr extent) {
   return std::max<int64_t>(common, 1);
 }
 
-std::optional<int64_t> KernelOp::knownMost(ExtentAttr extent) {
+std::optional<int64_t> KernelOp::knownMost(StringRef name) {
   auto most = (*this)->getAttrOfType<DictionaryAttr>(mostAttrName);
-  for (auto size : getSizes().getAsRange<ParamAttr>())
-    if (extent.getExtent() == Extent::name(size.getName()))
-      if (auto known = most ? most.getAs<IntegerAttr>(size.getName()) : nullptr)
-        return known.getInt();
-  return std::nullopt;
+  auto known = most ? most.getAs<IntegerAttr>(name) : nullptr;
+  return known ? std::optional(known.getInt()) : std::nullopt;
 }
 
 int64_t KernelOp::getArgAlignment(unsigned index) {

@@ -105,8 +105,8 @@ def KernelOp : Nibble_Op<"kernel", [
     bool isSpecialised() { return getParams().empty() && getTypes().empty(); }
     /// The largest number known to divide `extent` (over sizes), at least 1.
     int64_t knownDivisor(ExtentAttr extent);
-    /// The most that `extent` is known to be, if it is one size.
-    std::optional<int64_t> knownMost(ExtentAttr extent);
+    /// The most that size `name` is known to be.
+    std::optional<int64_t> knownMost(::llvm::StringRef name);
     /// The name of argument `index`.
     ::llvm::StringRef getArgName(unsigned index) {
       return ::mlir::cast<::mlir::StringAttr>(getArgNames()[index]).getValue();

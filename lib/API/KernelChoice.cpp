@@ -58,9 +58,8 @@ int64_t nibble::rowsToChooseFor(int bucket) {
   int64_t first = gpuFirst[bucket];
   if (first <= layout::PackedProgram::mostRows)
     return first; // a block holds all rows of its bucket
-  return bucket + 1 < bucketCount && gpuFirst[bucket + 1] <= 182
-             ? gpuFirst[bucket + 1] - 1
-             : tunedRows(first);
+  int64_t last = lastRows(bucket);
+  return last < 182 ? last : tunedRows(first);
 }
 
 /// The most configurations of the packed order that tuning looks at.
@@ -267,7 +266,7 @@ CompileRequest nibble::sortColumnsRequest(DType type, int64_t columns,
   // threads that read as many rows of memory are slow enough.
   request.config =
       "BLOCK_M=1 BLOCK_K=" + std::to_string(columns) +
-      " warps=" + std::to_string(columns <= 1024 ? columns / 32 : 32) +
+      " warps=" + std::to_string(std::min<int64_t>(columns / 32, 32)) +
       " overlap=1 X=" + dtypeName(type) + " T=" + productType(type);
   request.target = target;
   return request;
@@ -377,16 +376,18 @@ static CompileRequest packedRequest(const model::Layer &layer, CallKind kind,
   config.splits = chosen.splits;
   config.wgmma = chosen.wgmma;
   config.overlap = chosen.overlap;
-  if (kind.aligned && kind.type != DType::F32 &&
-      holdsColumns(layer, kind.bucket, config, device)) {
-    config.held = true;
-    config.most = {{"M", lastRows(kind.bucket)}, {"K", layer.inFeatures}};
-    config.alignments["g_idx"] = 16;
-  } else if (sortsColumns(layer, device)) {
-    // To the kernel the layer is one whose rows are in order.
-    config.params["ACT_ORDER"] = 0;
-    config.types["X"] = config.types["T"];
-    config.alignments["x"] = 16; // as it is written
+  if (sortsColumns(layer, device)) {
+    if (kind.aligned && kind.type != DType::F32 &&
+        holdsColumns(layer, kind.bucket, config, device)) {
+      config.held = true;
+      config.most = {{"M", lastRows(kind.bucket)}, {"K", layer.inFeatures}};
+      config.alignments["g_idx"] = 16;
+    } else {
+      // To the kernel the layer is one whose rows are in order.
+      config.params["ACT_ORDER"] = 0;
+      config.types["X"] = config.types["T"];
+      config.alignments["x"] = 16; // as it is written
+    }
   }
   if (kind.aligned) {
     config.alignments["x"] = 16;

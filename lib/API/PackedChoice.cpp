@@ -298,8 +298,8 @@ bool nibble::sortsColumns(const model::Layer &layer,
   return layer.actOrder && hasPipelines(device);
 }
 
-/// `program` if it holds x in calls of `bucket`, nothing if x is sorted or
-/// needs no order.
+/// `program` as it holds x in calls of `bucket` of a layer that sortsColumns(),
+/// nothing if x is sorted.
 static std::optional<PackedProgram>
 holding(const model::Layer &layer, int bucket, PackedProgram program,
         const driver::DeviceProperties &device) {
@@ -307,8 +307,8 @@ holding(const model::Layer &layer, int bucket, PackedProgram program,
   // (docs/measurements.md).
   constexpr int64_t mostRows = 5, mostBytes = 96 << 10;
   int64_t rows = lastRows(bucket);
-  if (!sortsColumns(layer, device) || rows > mostRows ||
-      layer.inFeatures % 8 != 0 || !program.pipelined() || program.wgmma)
+  if (rows > mostRows || layer.inFeatures % 8 != 0 || !program.pipelined() ||
+      program.wgmma)
     return std::nullopt;
   program.heldRows = std::min(rows, program.blockM);
   program.heldColumns = layer.inFeatures;
@@ -351,17 +351,20 @@ nibble::packedChoices(const model::Layer &layer, int64_t rows,
                        : blockM == blockOf(rows))
         addPipelines(candidates, program, blockM, /*wgmma=*/true, rows, layer,
                      device);
-  for (Candidate &each : candidates)
-    if (!each.refusal) {
-      each.program =
-          holding(layer, bucketOf(rows, /*host=*/false), each.program, device)
-              .value_or(each.program);
-      each.cost = pipelineCost(each.program, each.splits, rows,
-                               layer.inFeatures, layer.outFeatures, device);
-      // What a kernel before it takes.
-      if (sortsColumns(layer, device) && !each.program.holds())
-        each.cost += 0.8;
+  bool sorts = sortsColumns(layer, device);
+  int bucket = bucketOf(rows, /*host=*/false);
+  for (Candidate &each : candidates) {
+    if (each.refusal)
+      continue;
+    if (sorts) {
+      if (auto held = holding(layer, bucket, each.program, device))
+        each.program = *held;
+      else
+        each.cost = 0.8; // what the kernel before it takes
     }
+    each.cost += pipelineCost(each.program, each.splits, rows, layer.inFeatures,
+                              layer.outFeatures, device);
+  }
   llvm::SmallVector<Candidate *> order;
   for (Candidate &each : candidates)
     order.push_back(&each);

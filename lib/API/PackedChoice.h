@@ -43,8 +43,9 @@ bool sortsColumns(const model::Layer &layer,
                   const driver::DeviceProperties &device);
 
 /// True if programs of `config`, one of packedChoices() or what overrides made
-/// of it, hold x (KernelConfig::held) in calls of `bucket` of such a layer
-/// rather than have its columns sorted: few rows, which fit beside the stages.
+/// of it, hold x (KernelConfig::held) in calls of `bucket` of a layer that
+/// sortsColumns(), rather than have it sorted: few rows, which fit beside the
+/// stages.
 bool holdsColumns(const model::Layer &layer, int bucket,
                   const KernelConfig &config,
                   const driver::DeviceProperties &device);
@@ -55,7 +56,8 @@ bool hasPackedChoices(const model::Layer &layer, int64_t rows,
 
 /// Configurations for calls with `rows` rows of a layer that has a packed
 /// order: those that can run, the best first, ranked as for fp16 in memory that
-/// is aligned, then those that cannot. None where the checkpoint's order is better.
+/// is aligned, then those that cannot. None where the checkpoint's order is
+/// better.
 std::vector<PackedChoice> packedChoices(const model::Layer &layer, int64_t rows,
                                         const driver::DeviceProperties &device);
 

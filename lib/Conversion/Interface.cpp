@@ -54,9 +54,7 @@ KernelInterface nibble::interfaceOf(KernelOp kernel) {
     KernelSize made;
     made.name = size.getName().str();
     made.multipleOf = size.getMultipleOf().asInteger().value_or(1);
-    auto itself =
-        ExtentAttr::get(size.getContext(), Extent::name(size.getName()));
-    made.most = kernel.knownMost(itself).value_or(made.most);
+    made.most = kernel.knownMost(size.getName()).value_or(made.most);
     result.sizes.push_back(std::move(made));
   }
   for (GridDimAttr dim : kernel.getGrid().getAsRange<GridDimAttr>())
