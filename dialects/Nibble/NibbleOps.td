@@ -233,6 +233,29 @@ def GatherOp : Nibble_InKernelOp<"gather", [MemoryEffects<[MemRead]>]> {
   }];
 }
 
+def GatherColumnsOp : Nibble_InKernelOp<"gather_columns", [MemoryEffects<[MemRead]>]> {
+  let summary = "reads columns of a matrix by their numbers";
+  let description = [{
+    Column c of the tile is column `columns[c]` of the matrix, from the row that
+    the coordinate names (in tiles, as in `nibble.load`). A column whose number
+    is not in the matrix is not read and is 0, and so are elements beyond its
+    end.
+
+    Example:
+    ```mlir
+    %sorted = nibble.gather_columns %x[%m, %column]
+        : !nibble.matrix<M x K x f16>, !nibble.tile<BLOCK_K x i32>
+        -> !nibble.tile<BLOCK_M x BLOCK_K x f16>
+    ```
+  }];
+  let arguments = (ins Nibble_MatrixType:$matrix, Index:$row, Nibble_IndexTile:$columns);
+  let results = (outs Nibble_TileType:$tile);
+  let assemblyFormat = [{
+    $matrix `[` $row `,` $columns `]` attr-dict
+    `:` type($matrix) `,` type($columns) `->` type($tile)
+  }];
+}
+
 def StoreOp : Nibble_InKernelOp<"store", [MemoryEffects<[MemWrite]>]> {
   let summary = "writes a tile of a matrix";
   let description = [{

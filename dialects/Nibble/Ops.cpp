@@ -163,23 +163,37 @@ LogicalResult StoreOp::verify() {
                       getCoordinates().size());
 }
 
-LogicalResult GatherOp::verify() {
-  auto rows = cast<TileType>(getRows().getType());
-  if (rows.getRank() != 1)
-    return emitOpError() << "row numbers are a tile with one extent, got "
-                         << rows;
-  if (failed(verifyAccess(*this, getMatrix().getType(), getTile().getType(),
-                          getMatrix().getType().getRank())))
+/// Checks that `tile` holds what `numbers` name along `dim` of `matrix`, its
+/// `lines`.
+static LogicalResult verifyGather(Operation *op, MatrixType matrix,
+                                  Type numbers, TileType tile, int64_t dim,
+                                  StringRef lines) {
+  auto named = cast<TileType>(numbers);
+  StringRef line = lines.drop_back();
+  if (named.getRank() != 1)
+    return op->emitOpError()
+           << line << " numbers are a tile with one extent, got " << named;
+  if (failed(verifyAccess(op, matrix, tile, matrix.getRank())))
     return failure();
-  TileType tile = getTile().getType();
   if (tile.getRank() != 2)
-    return emitOpError() << "gathers rows of a matrix with two extents, got "
-                         << getMatrix().getType();
-  if (tile.getShape()[0] != rows.getShape()[0])
-    return emitOpError() << "gives " << tile.getShape()[0].getText()
-                         << " rows for " << rows.getShape()[0].getText()
-                         << " row numbers";
+    return op->emitOpError() << "gathers " << lines
+                             << " of a matrix with two extents, got " << matrix;
+  if (tile.getShape()[dim] != named.getShape()[0])
+    return op->emitOpError()
+           << "gives " << tile.getShape()[dim].getText() << " " << lines
+           << " for " << named.getShape()[0].getText() << " " << line
+           << " numbers";
   return success();
+}
+
+LogicalResult GatherOp::verify() {
+  return verifyGather(*this, getMatrix().getType(), getRows().getType(),
+                      getTile().getType(), 0, "rows");
+}
+
+LogicalResult GatherColumnsOp::verify() {
+  return verifyGather(*this, getMatrix().getType(), getColumns().getType(),
+                      getTile().getType(), 1, "columns");
 }
 
 //===----------------------------------------------------------------------===//

@@ -98,12 +98,9 @@ nibble::allRequests(const model::Layer &layer, DType type,
       failed = key.status();
   };
   add(makeDenseRequest(type, target));
-  if (!spec->isHost() && model::packedGroupRows(layer)) {
+  bool packs = !spec->isHost() && model::packedGroupRows(layer);
+  if (packs)
     add(packRequest(layer.bits, target));
-    if (sortsColumns(layer, propertiesOf(*spec, usualMultiprocessors(target))))
-      for (int64_t columns : sortedColumns)
-        add(sortColumnsRequest(type, columns, target));
-  }
   for (int bucket = 0; bucket < bucketsOf(spec->isHost()); ++bucket) {
     if (spec->isHost()) {
       add(hostRequest(layer, {type, bucket, /*aligned=*/false}, noOverrides()));
@@ -119,10 +116,16 @@ nibble::allRequests(const model::Layer &layer, DType type,
         continue;
       driver::DeviceProperties device =
           propertiesOf(*spec, product.multiprocessors, product.fastMemory);
-      for (const KernelConfig &choice : choices)
-        for (bool aligned : {false, true})
-          add(gpuRequest(layer, {type, bucket, aligned}, target, device, choice,
-                         "auto"));
+      for (bool aligned : {false, true}) {
+        CallKind kind = {type, bucket, aligned};
+        for (const KernelConfig &choice : choices)
+          add(gpuRequest(layer, kind, target, device, choice, "auto"));
+        if (packs && sortsColumns(layer, device))
+          add(sortColumnsRequest(
+              layer, type,
+              sorterFor(layer, kind, /*strided=*/false, device.multiprocessors),
+              target));
+      }
     }
   }
   if (!failed.ok())

@@ -346,10 +346,6 @@ Status QuantLinear::State::forwardFromHost(const TensorView &x,
   return driver::synchronize(*device, stream);
 }
 
-static MatrixArgument transposed(const MatrixArgument &matrix) {
-  return {matrix.data, matrix.columnStride, matrix.rowStride};
-}
-
 Status QuantLinear::State::launch(const CallKernels &kernels,
                                   const WeightAddresses &weights,
                                   MatrixArgument x, MatrixArgument y,
@@ -362,13 +358,12 @@ Status QuantLinear::State::launch(const CallKernels &kernels,
   if (kernels.before) {
     MatrixArgument copy =
         matrix(scratch, kernels.sorts ? sortedPitch(layer) : K);
-    Status status = kernels.sorts
-                        ? launchBlocks(*kernels.before,
-                                       {transposed(x), matrix(weights.gIdx, 0),
-                                        transposed(copy)},
-                                       {rows, K}, {K, rows}, stream)
-                        : launchBlocks(*kernels.before, {x, copy}, {rows, K},
-                                       {rows, K}, stream);
+    Status status =
+        kernels.sorts
+            ? launchBlocks(*kernels.before, {x, matrix(weights.gIdx, 0), copy},
+                           {rows, K}, {rows, K}, stream)
+            : launchBlocks(*kernels.before, {x, copy}, {rows, K}, {rows, K},
+                           stream);
     if (!status.ok())
       return status;
     x = copy;
@@ -398,7 +393,8 @@ Status QuantLinear::State::forwardThere(const TensorView &x,
       kernelFor(x.type, rows, aligned, stream);
   if (!product.ok())
     return product.status();
-  Result<CallKernels> kernels = kernelsOf(**product, x.type, rows, strided);
+  Result<CallKernels> kernels =
+      kernelsOf(**product, kindOf(x.type, rows, aligned), strided);
   if (!kernels.ok())
     return kernels.status();
 

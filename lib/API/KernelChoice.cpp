@@ -251,23 +251,50 @@ CompileRequest nibble::makeDenseRequest(DType type, const std::string &target) {
   return request;
 }
 
-size_t nibble::sorterFor(int64_t rows, int64_t K, int64_t multiprocessors) {
-  // Of so few columns 448 programs were faster on the 132 of an H200, and 512
-  // slower.
-  int64_t programsOfRow = llvm::divideCeilSigned(K, sortedColumns[0]);
-  return rows > multiprocessors * 7 / (2 * programsOfRow);
+/// The most columns that a program that sorts is compiled to hold.
+static int64_t heldColumns(const model::Layer &layer) {
+  return static_cast<int64_t>(llvm::alignTo(layer.inFeatures, 4096));
 }
 
-CompileRequest nibble::sortColumnsRequest(DType type, int64_t columns,
+size_t nibble::sorterFor(const model::Layer &layer, CallKind kind, bool strided,
+                         int multiprocessors) {
+  // So that a multiprocessor has room for two programs.
+  constexpr int64_t mostBytes = 96 << 10;
+  int64_t K = layer.inFeatures;
+  if (!kind.aligned || strided || K % 8 != 0 ||
+      heldColumns(layer) * static_cast<int64_t>(dtypeSize(kind.type)) >
+          mostBytes)
+    return 0;
+  // Each program reads a whole row, from L2.
+  constexpr int64_t bytesOfProcessor = 16 << 10;
+  int64_t most = multiprocessors * bytesOfProcessor /
+                 (K * static_cast<int64_t>(dtypeSize(kind.type)));
+  size_t sorter = 1;
+  while (sorter + 1 < std::size(sortedColumns) && sortedColumns[sorter] < K &&
+         lastRows(kind.bucket) >
+             most / llvm::divideCeilSigned(K, sortedColumns[sorter]))
+    ++sorter;
+  return sorter;
+}
+
+CompileRequest nibble::sortColumnsRequest(const model::Layer &layer, DType type,
+                                          size_t sorter,
                                           const std::string &target) {
+  int64_t K = layer.inFeatures, columns = sortedColumns[sorter];
+  KernelConfig config;
+  config.params = {{"BLOCK_M", 1}, {"BLOCK_K", columns}};
+  config.types = {{"X", dtypeName(type)}, {"T", productType(type)}};
+  config.warps = 16;
+  config.overlap = 1;
+  if (sorter > 0) {
+    config.held = true;
+    config.multiples["K"] = K % columns == 0 ? columns : 8;
+    config.most["K"] = heldColumns(layer);
+    config.alignments["x"] = 16;
+  }
   CompileRequest request;
   request.kernel = "sort_columns";
-  // A thread for each column, or for two: each waits for memory once, and 32
-  // threads that read as many rows of memory are slow enough.
-  request.config =
-      "BLOCK_M=1 BLOCK_K=" + std::to_string(columns) +
-      " warps=" + std::to_string(std::min<int64_t>(columns / 32, 32)) +
-      " overlap=1 X=" + dtypeName(type) + " T=" + productType(type);
+  request.config = config.str();
   request.target = target;
   return request;
 }

@@ -102,17 +102,19 @@ bool denseIsAligned(const model::Layer &layer, DType type);
 CompileRequest makeDenseRequest(DType type, const std::string &target);
 
 /// Columns of a row of x that a program of sort_columns may take, a kernel
-/// each.
-inline constexpr int64_t sortedColumns[] = {512, 2048};
-/// The index of the one that sorts [rows, K] on so many `multiprocessors`: the
-/// one of few columns unless they had more programs than they soon run.
-size_t sorterFor(int64_t rows, int64_t K, int64_t multiprocessors);
+/// each. The first is for any x; the others hold a row (KernelConfig::held).
+inline constexpr int64_t sortedColumns[] = {512, 1024, 2048, 4096, 8192, 16384};
+/// The index of the one for calls of `kind`, x's columns `strided` or not, on
+/// so many `multiprocessors`. It holds rows that are aligned and fit, by the
+/// fewest columns with which programs do not read rows again too often.
+size_t sorterFor(const model::Layer &layer, CallKind kind, bool strided,
+                 int multiprocessors);
 
 /// What to compile for `target`, which has overlap, to sort the columns of x,
-/// of type `type`, before a product (sortsColumns()), by programs of `columns`
-/// columns. What it writes is bf16 if x is, else fp16.
-CompileRequest sortColumnsRequest(DType type, int64_t columns,
-                                  const std::string &target);
+/// of type `type`, before a product (sortsColumns()), by the one of index
+/// `sorter`. What it writes is bf16 if x is, else fp16.
+CompileRequest sortColumnsRequest(const model::Layer &layer, DType type,
+                                  size_t sorter, const std::string &target);
 
 /// What tuning looks at for calls with `rows` rows, the choice of untuned calls
 /// first: the best of packedChoices() for a layer that is `packed`, if any,

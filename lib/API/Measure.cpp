@@ -87,7 +87,8 @@ QuantLinear::State::ColdCalls::time(const LoadedKernel &kernel) const {
     return reinterpret_cast<void *>(buffers[place].address());
   };
   Result<CallKernels> kernels =
-      state.kernelsOf(kernel, type, rows, /*strided=*/false);
+      state.kernelsOf(kernel, state.denseKind(type, rows),
+                      /*strided=*/false);
   if (!kernels.ok())
     return kernels.status();
   std::vector<Call> calls;

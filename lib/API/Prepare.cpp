@@ -21,7 +21,8 @@ Result<const CompiledKernel *> QuantLinear::prepare(DType type,
   if (!kernel.ok())
     return kernel.status();
   Result<State::CallKernels> kernels =
-      state->kernelsOf(**kernel, type, rows, /*strided=*/false);
+      state->kernelsOf(**kernel, state->denseKind(type, rows),
+                       /*strided=*/false);
   if (!kernels.ok())
     return kernels.status();
   return &(*kernel)->compiled();

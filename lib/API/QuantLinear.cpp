@@ -379,23 +379,23 @@ bool QuantLinear::State::sortsX() const {
 }
 
 Result<QuantLinear::State::CallKernels>
-QuantLinear::State::kernelsOf(const LoadedKernel &product, DType type,
-                              int64_t rows, bool strided) {
+QuantLinear::State::kernelsOf(const LoadedKernel &product, CallKind kind,
+                              bool strided) {
   CallKernels kernels = {product};
   kernels.sorts = product.readsPacked() && sortsX() && !product.holdsX();
   if (!kernels.sorts && !strided)
     return kernels;
   size_t sorter = 0;
   if (kernels.sorts)
-    sorter = sorterFor(lastRows(kindOf(type, rows, false).bucket),
-                       layer.inFeatures, properties.multiprocessors);
-  auto &slot = before[kernels.sorts ? 1 + sorter : 0][static_cast<int>(type)];
+    sorter = sorterFor(layer, kind, strided, properties.multiprocessors);
+  auto &slot =
+      before[kernels.sorts ? 1 + sorter : 0][static_cast<int>(kind.type)];
   kernels.before = slot.load(std::memory_order_acquire);
   if (kernels.before)
     return kernels;
   Result<std::shared_ptr<const LoadedKernel>> loaded = findOrCompile(
-      kernels.sorts ? sortColumnsRequest(type, sortedColumns[sorter], target)
-                    : makeDenseRequest(type, target),
+      kernels.sorts ? sortColumnsRequest(layer, kind.type, sorter, target)
+                    : makeDenseRequest(kind.type, target),
       device);
   if (!loaded.ok())
     return loaded.status();
@@ -410,7 +410,7 @@ Result<const LoadedKernel *> QuantLinear::State::kernelForDense(DType type,
                                                                 int64_t rows) {
   if (Status status = checkCall(type, rows); !status.ok())
     return status;
-  return kernelFor(type, rows, denseIsAligned(type), std::nullopt);
+  return kernelFor(type, rows, denseKind(type, rows).aligned, std::nullopt);
 }
 
 Status QuantLinear::State::checkCall(DType type, int64_t rows) {
@@ -422,8 +422,8 @@ Status QuantLinear::State::checkCall(DType type, int64_t rows) {
   return Status();
 }
 
-bool QuantLinear::State::denseIsAligned(DType type) const {
-  return device && nibble::denseIsAligned(layer, type);
+CallKind QuantLinear::State::denseKind(DType type, int64_t rows) const {
+  return kindOf(type, rows, device && denseIsAligned(layer, type));
 }
 
 Result<Workspace>

@@ -28,9 +28,12 @@ static Status checkSchedule(const PipelineOptions &options) {
                     std::string(word) +
                         " needs sm_90a or later; the target is " +
                         options.target.name);
-  if (options.config.held && !options.config.packed)
+  if (options.config.held && options.target.isHost())
     return Status(ErrorCode::InvalidArgument,
-                  "held=1 needs packed weights, packed=ROWS");
+                  "held=1 needs a GPU; the target is host");
+  if (options.config.held && name == "mma")
+    return Status(ErrorCode::InvalidArgument,
+                  "held=1 is not for the schedule mma");
   if (options.config.wgmma && options.target.name != "sm_90a")
     return Status(ErrorCode::InvalidArgument,
                   "wgmma=1 needs sm_90a; the target is " + options.target.name);
@@ -73,7 +76,8 @@ static void addSchedule(mlir::OpPassManager &manager,
   if (options.target.isHost())
     manager.addPass(createScheduleHost({options.target.vectorBits}));
   else if (options.schedule == "simt")
-    manager.addPass(createScheduleSimt({warps, overlap}));
+    manager.addPass(
+        createScheduleSimt({warps, overlap, options.config.held, sharedBytes}));
   else if (options.schedule == "mma")
     manager.addPass(createScheduleMma({warps, sharedBytes}));
   else if (options.schedule == "mma_packed")

@@ -47,15 +47,20 @@ def ScheduleSimt : Nibble_SchedulePass<"nibble-schedule-simt"> {
     each from memory.
 
     With `overlap` a program waits for the kernel before it on the stream. One
-    that only moves elements has by then read the rows that it gathers, which
-    no kernel before it may write.
+    that only gathers columns has by then read which, which no kernel before it
+    may write. With `held` it brings whole rows to shared memory first.
 
-    Matches what nibble-schedule-host matches.
+    Matches what nibble-schedule-host matches; with `held` only a kernel that
+    gathers columns of one matrix by numbers that it loads, and stores them.
   }];
   let options = [
     Option<"warps", "warps", "int", /*default=*/"4", "Warps of a program">,
     Option<"overlap", "overlap", "bool", /*default=*/"false",
-           "Start while the kernel before on the stream still runs">
+           "Start while the kernel before on the stream still runs">,
+    Option<"held", "held", "bool", /*default=*/"false",
+           "Hold the rows that columns are gathered of in shared memory">,
+    Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",
+           "Shared memory that a program may use">
   ];
 }
 

@@ -159,11 +159,12 @@ LogicalResult nibble::scheduleGpu(KernelOp kernel,
     return scheduleMmaPacked(kernel, options);
   std::string refusal =
       refusalOfMma(kernel, options.warps, options.sharedBytes);
-  if (refusal.empty())
+  if (refusal.empty() && !options.held)
     return scheduleMma(kernel, options.warps, options.sharedBytes);
   auto module = kernel->getParentOfType<ModuleOp>();
   StringAttr name = kernel.getSymNameAttr();
-  if (failed(scheduleSimt(kernel, options.warps, options.overlap)))
+  if (failed(scheduleSimt(kernel, {options.warps, options.overlap, options.held,
+                                   options.sharedBytes})))
     return failure();
   for (auto function : module.getOps<LLVM::LLVMFuncOp>())
     if (function.getSymNameAttr() == name)
@@ -209,7 +210,7 @@ struct ScheduleSimt : nibble::impl::ScheduleSimtBase<ScheduleSimt> {
   using ScheduleSimtBase::ScheduleSimtBase;
   void runOnOperation() override {
     if (failed(forEachKernel(getOperation(), [&](KernelOp kernel) {
-          return scheduleSimt(kernel, warps, overlap);
+          return scheduleSimt(kernel, {warps, overlap, held, sharedBytes});
         })))
       signalPassFailure();
   }

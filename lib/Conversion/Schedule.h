@@ -23,8 +23,20 @@ namespace nibble {
 /// Vector loops on the CPU, with vectors of `vectorBits` bits.
 mlir::LogicalResult scheduleHost(ir::KernelOp kernel, int vectorBits);
 
+/// The part of a configuration that `simt` reads.
+struct SimtOptions {
+  int warps;
+  /// Start while the kernel before on the stream still runs.
+  bool overlap;
+  /// Hold the rows that columns are gathered of in shared memory.
+  bool held;
+  /// Shared memory that a program may use, in bytes.
+  int64_t sharedBytes;
+};
+
 /// Threads of a GPU, one element a thread at a time.
-mlir::LogicalResult scheduleSimt(ir::KernelOp kernel, int warps, bool overlap);
+mlir::LogicalResult scheduleSimt(ir::KernelOp kernel,
+                                 const SimtOptions &options);
 
 /// Tensor cores; a program may use `sharedBytes` of shared memory.
 mlir::LogicalResult scheduleMma(ir::KernelOp kernel, int warps,

@@ -5,16 +5,18 @@
 //
 // The schedule `simt`: the threads of a program take the elements of what it
 // stores in turn, along rows, so that neighbours in a warp touch neighbours in
-// memory. Nothing is shared and nothing is staged; it is for kernels that
-// other schedules refuse. With overlap a program starts while the kernel before
-// it on the stream still runs, waits for that one's end, and lets the kernel
-// after it do the same. A kernel that only moves elements by rows it reads has
-// read those by then: they are of weights, which no kernel before it writes.
-// And it reads all that a thread stores before any of it is written, so that it
-// waits for memory once.
+// memory. Nothing is staged; it is for kernels that other schedules refuse.
+// With overlap a program starts while the kernel before it on the stream still
+// runs, waits for that one's end, and lets the kernel after it do the same.
+//
+// A kernel that only gathers columns has read which by then: that is of
+// weights, which no kernel before it writes. It reads all that a thread stores
+// before any of it is written, so that it waits for memory once; with held from
+// rows in shared memory (GatheredRows.h).
 //
 //===----------------------------------------------------------------------===//
 
+#include "Conversion/GatheredRows.h"
 #include "Conversion/InlinePtx.h"
 #include "Conversion/Schedule.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
@@ -55,46 +57,58 @@ static LogicalResult storeElements(TileEvaluator &evaluator, StoreOp store,
   return result;
 }
 
-/// The store of a kernel that does nothing but move elements by rows that it
-/// loads, few a thread; null for others.
-static StoreOp onlyMoves(KernelOp kernel, int64_t threads) {
-  constexpr int64_t most = 32;
+namespace {
+/// A kernel that does nothing but store columns of a matrix, few a thread, that
+/// it gathers by numbers it loads.
+struct Gathering {
+  GatherColumnsOp gather;
   StoreOp store;
+};
+} // namespace
+
+static std::optional<Gathering> matchGathering(KernelOp kernel,
+                                               int64_t threads) {
+  constexpr int64_t most = 32;
+  Gathering found;
   for (Operation &op : kernel.getBody().front()) {
-    if (!isa<LoadOp, GatherOp, RoundOp, StoreOp, ProgramIdOp, TileOrderOp>(
-            op) &&
+    if (!isa<LoadOp, GatherColumnsOp, RoundOp, StoreOp, ProgramIdOp,
+             TileOrderOp>(op) &&
         !isa<arith::ArithDialect>(op.getDialect()))
-      return StoreOp();
-    if (auto found = dyn_cast<StoreOp>(op)) {
-      if (store)
-        return StoreOp();
-      store = found;
+      return std::nullopt;
+    if (auto store = dyn_cast<StoreOp>(op)) {
+      if (found.store)
+        return std::nullopt;
+      found.store = store;
+    }
+    if (auto gather = dyn_cast<GatherColumnsOp>(op)) {
+      if (found.gather)
+        return std::nullopt;
+      found.gather = gather;
     }
   }
-  if (!store || store.getTile().getType().getRank() != 2)
-    return StoreOp();
-  TileType tile = store.getTile().getType();
-  for (GatherOp gather : kernel.getOps<GatherOp>())
-    if (gather.getTile().getType().getShape() != tile.getShape() ||
-        !gather.getRows().getDefiningOp<LoadOp>())
-      return StoreOp();
+  if (!found.store || !found.gather)
+    return std::nullopt;
+  TileType tile = found.store.getTile().getType();
+  if (tile.getShape() != found.gather.getTile().getType().getShape() ||
+      !found.gather.getColumns().getDefiningOp<LoadOp>())
+    return std::nullopt;
   int64_t elements = tile.getDim(0) * tile.getDim(1);
-  return elements % threads == 0 && elements / threads <= most ? store
-                                                               : StoreOp();
+  if (elements % threads != 0 || elements / threads > most)
+    return std::nullopt;
+  return found;
 }
 
-/// Writes one store's tile, all elements of a thread at once, and calls `wait`
-/// once the rows are read that gathers name.
-static LogicalResult storeTogether(TileEvaluator &evaluator, StoreOp store,
-                                   Value thread, int64_t threads,
-                                   function_ref<void()> wait) {
+/// Writes the tile that `gathering` stores, all elements of a thread at once,
+/// and calls `bring` once it has read which columns it gathers.
+static LogicalResult storeTogether(TileEvaluator &evaluator,
+                                   Gathering gathering, Value thread,
+                                   int64_t threads,
+                                   function_ref<LogicalResult()> bring) {
   struct Element {
     Position row, column;
-    SmallVector<TileEvaluator::Elements, 1> named;
-    TileEvaluator::Elements value;
+    TileEvaluator::Elements number, value;
   };
-  SmallVector<GatherOp, 1> gathers(
-      store->getParentOfType<KernelOp>().getOps<GatherOp>());
+  auto [gather, store] = gathering;
   TileType tile = store.getTile().getType();
   SmallVector<Element, 0> own(tile.getDim(0) * tile.getDim(1) / threads);
   for (auto [i, element] : llvm::enumerate(own)) {
@@ -102,21 +116,19 @@ static LogicalResult storeTogether(TileEvaluator &evaluator, StoreOp store,
                      Position(static_cast<int64_t>(i) * threads);
     element.row = place.dividedBy(evaluator.builder(), tile.getDim(1));
     element.column = place.remainder(evaluator.builder(), tile.getDim(1));
-    for (GatherOp gather : gathers) {
-      auto rows = evaluator.evaluate(gather.getRows(), Position(), element.row,
-                                     /*lanes=*/1);
-      if (failed(rows))
-        return failure();
-      element.named.push_back(*rows);
-    }
+    auto number = evaluator.evaluate(gather.getColumns(), Position(),
+                                     element.column, /*lanes=*/1);
+    if (failed(number))
+      return failure();
+    element.number = *number;
   }
-  wait();
+  if (failed(bring()))
+    return failure();
   auto give = [&](Value of, const TileEvaluator::Elements &elements) {
     evaluator.bind(of, [&](auto, auto, int) { return elements; });
   };
   for (Element &element : own) {
-    for (auto [gather, rows] : llvm::zip_equal(gathers, element.named))
-      give(gather.getRows(), rows);
+    give(gather.getColumns(), element.number);
     auto value = evaluator.evaluate(store.getTile(), element.row,
                                     element.column, /*lanes=*/1);
     if (failed(value))
@@ -132,30 +144,80 @@ static LogicalResult storeTogether(TileEvaluator &evaluator, StoreOp store,
   return success();
 }
 
-LogicalResult nibble::scheduleSimt(KernelOp kernel, int warps, bool overlap) {
+/// Takes what `gather` gathers from shared memory from now on.
+static LogicalResult holdRows(GpuBody &body, GatherColumnsOp gather,
+                              GatheredRows &rows) {
+  TileEvaluator &evaluator = body.evaluator;
+  if (failed(rows.bring(body.thread)))
+    return failure();
+  evaluator.builder().create<NVVM::Barrier0Op>();
+  evaluator.bind(
+      gather.getTile(),
+      [&evaluator, &rows,
+       gather](TileEvaluator::Positions row, TileEvaluator::Positions column,
+               int) mutable -> FailureOr<TileEvaluator::Elements> {
+        auto number = evaluator.evaluate(gather.getColumns(), Position(),
+                                         column, /*lanes=*/1);
+        if (failed(number))
+          return failure();
+        return TileEvaluator::Elements{
+            rows.element(row.front(), number->front())};
+      });
+  return success();
+}
+
+LogicalResult nibble::scheduleSimt(KernelOp kernel, const SimtOptions &simt) {
   if (failed(checkSchedulable(kernel)))
     return failure();
-  int64_t threads = warps * 32;
+  int64_t threads = simt.warps * 32, sharedBytes = 0;
+  std::optional<Gathering> gathering = matchGathering(kernel, threads);
+  if (simt.held) {
+    std::optional<Refusal> refusal;
+    if (!gathering)
+      refusal = {kernel, "does more than to gather and store columns, or more "
+                         "than 32 a thread: there are no rows to hold"};
+    else if (!(refusal = GatheredRows::bytes(gathering->gather, threads,
+                                             sharedBytes)) &&
+             sharedBytes > simt.sharedBytes)
+      refusal = {gathering->gather,
+                 "holds " + std::to_string(sharedBytes) +
+                     " bytes of rows in shared memory, of which a program may "
+                     "use " +
+                     std::to_string(simt.sharedBytes)};
+    if (refusal)
+      return emitRefusal("simt", *refusal);
+  }
   EvaluatorOptions options;
   options.addressSpace = 1;
   auto build = [&](GpuBody &body) -> LogicalResult {
     ValueBuilder &b = body.evaluator.builder();
     Value thread =
         b.make<arith::IndexCastUIOp>(b.op().getIndexType(), body.thread);
-    auto wait = [&] { waitForKernelBefore(b); };
-    if (overlap) {
+    if (simt.overlap) {
       body.function->setAttr(overlapAttrName, b.op().getUnitAttr());
       b.create<NVVM::GriddepcontrolOp>(
           NVVM::GridDepActionKind::launch_dependents);
-      if (StoreOp store = onlyMoves(kernel, threads))
-        return storeTogether(body.evaluator, store, thread, threads, wait);
-      wait();
     }
+    auto wait = [&] {
+      if (simt.overlap)
+        waitForKernelBefore(b);
+    };
+    std::optional<GatheredRows> rows;
+    if (gathering)
+      return storeTogether(body.evaluator, *gathering, thread, threads,
+                           [&]() -> LogicalResult {
+                             wait();
+                             if (!simt.held)
+                               return success();
+                             rows.emplace(gathering->gather, body.evaluator,
+                                          threads, body.shared);
+                             return holdRows(body, gathering->gather, *rows);
+                           });
+    wait();
     return walkStores(
         &kernel.getBody().front(), body.evaluator, [&](StoreOp store) {
           return storeElements(body.evaluator, store, thread, threads);
         });
   };
-  return buildGpuFunction(kernel, "simt", threads, /*sharedBytes=*/0, options,
-                          build);
+  return buildGpuFunction(kernel, "simt", threads, sharedBytes, options, build);
 }

@@ -175,6 +175,30 @@ FailureOr<Value> TileEvaluator::gather(GatherOp op, const Position &row,
       inside, 0, tile);
 }
 
+FailureOr<Value> TileEvaluator::gatherColumns(GatherColumnsOp op,
+                                              const Position &row,
+                                              const Position &column) {
+  auto argument = cast<BlockArgument>(op.getMatrix()).getArgNumber();
+  MatrixType matrix = op.getMatrix().getType();
+  TileType tile = op.getTile().getType();
+  FailureOr<Coordinate> down =
+      locate(op.getRow(), tile.getDim(0), matrix.getShape()[0], row, 1);
+  FailureOr<Value> number = one(op.getColumns(), Position(), column, 1);
+  if (failed(down) || failed(number))
+    return failure();
+  // As an unsigned number -1 is beyond every matrix.
+  Value wide = b.make<arith::IndexCastUIOp>(b.op().getIndexType(), *number);
+  Value known = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, wide,
+                                      sizeValue(matrix.getShape()[1]));
+  Value inside = both(down->inside, known);
+  Position across = Position::of(wide, 1, 0);
+  Value place = address(matrices[argument], matrix.getElementType(),
+                        &down->position, Value(), across, inside);
+  return read(place, matrix.getElementType(), 1,
+              alignment(argument, matrix.getElementType(), across, 1), inside,
+              0, tile);
+}
+
 LogicalResult TileEvaluator::store(StoreOp op, Positions rows,
                                    Positions columns, int lanes) {
   auto argument = cast<BlockArgument>(op.getMatrix()).getArgNumber();

@@ -176,14 +176,17 @@ FailureOr<TileEvaluator::Elements> TileEvaluator::evaluateOp(Operation *op,
   Elements result;
   // Memory and packing: each element on its own; what neighbours share is
   // built once all the same (ValueBuilder.h).
-  if (isa<LoadOp, GatherOp, RowGroupOp, UnpackOp, PackOp, PackFragmentsOp>(
-          op)) {
+  if (isa<LoadOp, GatherOp, GatherColumnsOp, RowGroupOp, UnpackOp, PackOp,
+          PackFragmentsOp>(op)) {
     for (const Position &row : rows)
       for (const Position &column : columns) {
         FailureOr<Value> value =
             TypeSwitch<Operation *, FailureOr<Value>>(op)
                 .Case([&](LoadOp o) { return load(o, row, column, lanes); })
                 .Case([&](GatherOp o) { return gather(o, row, column, lanes); })
+                .Case([&](GatherColumnsOp o) {
+                  return gatherColumns(o, row, column);
+                })
                 .Case([&](RowGroupOp o) { return rowGroup(o, column); })
                 .Case([&](UnpackOp o) { return unpack(o, row, column, lanes); })
                 .Case([&](PackOp o) { return pack(o, row, column, lanes); })
@@ -417,7 +420,7 @@ int TileEvaluator::usableLanes(Value tile, int limit) {
           else
             work.push_back({pack.getCodes(), scale});
         })
-        .Case([&](PackFragmentsOp) { lanes = 1; })
+        .Case<GatherColumnsOp, PackFragmentsOp>([&](Operation *) { lanes = 1; })
         .Case([&](DotOp dot) {
           // The left operand is read along its own columns, one at a time.
           work.push_back({dot.getRhs(), scale});

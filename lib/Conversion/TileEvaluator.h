@@ -131,6 +131,9 @@ private:
                                     const Position &column, int lanes);
   mlir::FailureOr<mlir::Value> gather(ir::GatherOp op, const Position &row,
                                       const Position &column, int lanes);
+  mlir::FailureOr<mlir::Value> gatherColumns(ir::GatherColumnsOp op,
+                                             const Position &row,
+                                             const Position &column);
   mlir::FailureOr<mlir::Value> rowGroup(ir::RowGroupOp op,
                                         const Position &position);
   mlir::FailureOr<mlir::Value> unpack(ir::UnpackOp op, const Position &row,

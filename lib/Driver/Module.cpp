@@ -66,7 +66,7 @@ Result<std::string> nibble::driver::assemble(const Device &device,
 
 Result<std::unique_ptr<Module>>
 Module::load(const Device &device, const std::string &cubin,
-             const std::string &name, int64_t sharedBytes, bool overlap) {
+             const std::string &name, int64_t sharedBytes, Overlap overlap) {
   ContextGuard guard(device);
   if (!guard.status().ok())
     return guard.status();
@@ -83,15 +83,17 @@ Module::load(const Device &device, const std::string &cubin,
   // Graphs have such launches from CUDA 12.3 on, and any stream may be
   // captured. Without, the code's wait is for what has ended.
   constexpr int leastVersion = 12030;
-  overlap &= device.driver().version() >= leastVersion;
-  result->overlaps = overlap;
+  if (device.driver().version() >= leastVersion) {
+    result->overlaps = overlap != Overlap::None;
+    result->fillsShared = overlap == Overlap::Fills && sharedBytes > 0;
+  }
   NIBBLE_CUDA_TRY(device.driver(), cuModuleLoadDataEx,
                   (&result->module, cubin.data(), 0, nullptr, nullptr),
                   "kernel=" + name);
   NIBBLE_CUDA_TRY(device.driver(), cuModuleGetFunction,
                   (&result->function, result->module, name.c_str()),
                   "name=" + name);
-  if (result->fillsShared())
+  if (result->fillsShared)
     sharedBytes =
         static_cast<int64_t>(device.properties().maxSharedBytesPerBlock);
   if (sharedBytes > 0)
@@ -101,7 +103,7 @@ Module::load(const Device &device, const std::string &cubin,
                     "dynamic shared bytes=" + std::to_string(sharedBytes));
   // A multiprocessor that must divide its memory anew, between shared memory
   // and level 1 cache, waits until it is idle.
-  if (overlap)
+  if (result->overlaps)
     NIBBLE_CUDA_TRY(
         device.driver(), cuFuncSetAttribute,
         (result->function, CuFunctionPreferredSharedMemoryCarveout, 100),
@@ -125,23 +127,23 @@ Module::~Module() {
     owner.api().cuModuleUnload(module);
 }
 
-/// The shared memory of each of `blocks` blocks: what it needs, and where
-/// kernels overlap all of its part of a multiprocessor's but what a few blocks
-/// need that have none of their own, such as those that sort x. The next
-/// product's blocks then find no room before one of this kernel's ends. Where
-/// they do, several gather on one multiprocessor, and all others wait for it at
-/// the end (docs/measurements.md).
+/// The shared memory of each of `blocks` blocks: what it needs, and if they
+/// fill it all of its part of a multiprocessor's but what is left for blocks of
+/// kernels that do not, such as those that sort x. Where blocks of the next
+/// such kernel find room before one of these ends, several gather on one
+/// multiprocessor, and all others wait for it at the end
+/// (docs/measurements.md).
 int64_t Module::sharedBytesOf(int64_t blocks) const {
-  if (!fillsShared())
+  if (!fillsShared)
     return dynamicSharedBytes;
   const DeviceProperties &device = owner.properties();
   auto whole = static_cast<int64_t>(device.sharedBytesPerMultiprocessor);
   auto most = static_cast<int64_t>(device.maxSharedBytesPerBlock);
   int64_t each = (blocks + device.multiprocessors - 1) / device.multiprocessors;
   // The device keeps some for every block, and gives the rest in units.
-  constexpr int64_t unit = 1024, smallBlocks = 4;
-  int64_t kept = whole - most, left = whole - smallBlocks * kept;
-  int64_t part = (left / each - kept) / unit * unit;
+  constexpr int64_t unit = 1024;
+  int64_t kept = whole - most, left = whole / 6;
+  int64_t part = ((whole - left) / each - kept) / unit * unit;
   return std::max(dynamicSharedBytes, part);
 }
 

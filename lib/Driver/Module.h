@@ -21,17 +21,25 @@ namespace nibble::driver {
 Result<std::string> assemble(const Device &device, const std::string &ptx,
                              const std::string &name);
 
+/// What runs beside the blocks of a kernel, if the driver is recent enough.
+enum class Overlap {
+  None,
+  /// They may begin while the kernel before on the stream still runs, for which
+  /// the code waits by itself (griddepcontrol.wait).
+  Begins,
+  /// And they take all the shared memory that is theirs, so that blocks of the
+  /// next such kernel find no room before one of them ends.
+  Fills
+};
+
 /// One kernel's code on one device. The device must outlive it.
 class Module {
 public:
   /// Loads `cubin` and finds entry `name`, whose blocks need `sharedBytes` of
-  /// dynamic shared memory; Unsupported if that does not fit the device. With
-  /// `overlap` blocks may begin while the kernel before on the stream still
-  /// runs, for which the code waits by itself (griddepcontrol.wait), if the
-  /// driver is recent enough.
+  /// dynamic shared memory; Unsupported if that does not fit the device.
   static Result<std::unique_ptr<Module>>
   load(const Device &device, const std::string &cubin, const std::string &name,
-       int64_t sharedBytes, bool overlap = false);
+       int64_t sharedBytes, Overlap overlap = Overlap::None);
   ~Module();
   Module(const Module &) = delete;
   Module &operator=(const Module &) = delete;
@@ -49,15 +57,13 @@ public:
 
 private:
   explicit Module(const Device &device) : owner(device) {}
-  /// Whether blocks take all the shared memory that is theirs.
-  bool fillsShared() const { return overlaps && dynamicSharedBytes > 0; }
   int64_t sharedBytesOf(int64_t blocks) const;
 
   const Device &owner;
   CuModule module = nullptr;
   CuFunction function = nullptr;
   int64_t dynamicSharedBytes = 0;
-  bool overlaps = false;
+  bool overlaps = false, fillsShared = false;
   int registerCount = 0, spilledBytes = 0;
 };
 

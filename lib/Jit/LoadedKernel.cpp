@@ -25,8 +25,11 @@ LoadedKernel::load(CompiledKernel compiled, const driver::Device *device,
   std::shared_ptr<LoadedKernel> loaded(new LoadedKernel(std::move(compiled)));
   const CompiledKernel &kernel = loaded->kernel;
   if (device) {
+    driver::Overlap overlap = !kernel.overlaps ? driver::Overlap::None
+                              : loaded->packed ? driver::Overlap::Fills
+                                               : driver::Overlap::Begins;
     Result<std::unique_ptr<driver::Module>> module = driver::Module::load(
-        *device, cubin, kernel.name, kernel.sharedBytes, kernel.overlaps);
+        *device, cubin, kernel.name, kernel.sharedBytes, overlap);
     if (!module.ok())
       return module.status();
     loaded->deviceModule = std::move(*module);

@@ -27,7 +27,8 @@ namespace nibble {
 ///   X=f16          a type parameter
 ///   N%128          a fact: size N is a multiple of 128
 ///   K<=4096        a fact: size K is at most 4096
-///   x@16           a fact: 16 bytes divide matrix x's address and row distance
+///   x@16           a fact: 16 bytes divide matrix x's address and row distance,
+///                  and elements of a row lie next to each other
 ///   warps=4        warps of a program on a GPU
 ///   stages=2       tiles in flight of a software pipeline on a GPU
 ///   packed=128     weights are in the packed order, in groups of 128 rows
@@ -36,8 +37,8 @@ namespace nibble {
 ///   wgmma=1        multiply packed weights by wgmma
 ///   splits=2       programs that divide K of one block between them
 ///   overlap=1      start while the kernel before on the stream still runs
-///   held=1         hold all of a block's x in shared memory, in a pipeline, to
-///                  gather columns from there (docs/architecture.md)
+///   held=1         hold rows of x in shared memory to gather their columns from
+///                  there (docs/architecture.md)
 struct KernelConfig {
   std::map<std::string, int64_t> params;
   std::map<std::string, std::string> types;

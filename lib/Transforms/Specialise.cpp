@@ -200,9 +200,14 @@ private:
       if (!llvm::isPowerOf2_64(bytes))
         return kernel.emitOpError() << "alignment of '" << name << "' is "
                                     << bytes << ", expected a power of two";
-      attrs[found - kernel.getArgNames().begin()] =
-          builder.getDictionaryAttr(builder.getNamedAttr(
-              "nibble.align", builder.getI64IntegerAttr(bytes)));
+      int64_t index = found - kernel.getArgNames().begin();
+      attrs[index] = builder.getDictionaryAttr(builder.getNamedAttr(
+          "nibble.align", builder.getI64IntegerAttr(bytes)));
+      BlockArgument argument = kernel.getBody().getArgument(index);
+      auto matrix = cast<MatrixType>(argument.getType());
+      argument.setType(MatrixType::get(context, matrix.getShape(),
+                                       matrix.getElementType(),
+                                       /*strided=*/false));
     }
     kernel.setArgAttrsAttr(builder.getArrayAttr(attrs));
     return success();

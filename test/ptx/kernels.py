@@ -170,20 +170,23 @@ def run_columns(launch: Launch, name: str, M: int, K: int) -> str:
     """sort_columns, or make_dense, which keeps the columns' order."""
     config, random, put = launch.config, launch.random, launch.put
     X = config.type("X")
-    apart = int(random.integers(1, 4))
-    x = strided(random.standard_normal((M, K)), apart, X)
-    numbers, size = numbers_of(x, X)[:, ::apart], x.itemsize
-    there = put("x", x, size, dependent=True)
+    numbers = random.standard_normal((M, K))
+    # Rows that are aligned are not strided.
+    alignment = config.alignment("x", 0)
+    apart = 1 if alignment else int(random.integers(1, 4))
+    x = strided(numbers, apart, X)
+    numbers, size, x_pitch = numbers_of(x, X)[:, ::apart], x.itemsize, K * apart
+    if alignment:
+        x_pitch = pitch_for(K, size, alignment)
+        x = with_pitch(x, x_pitch, stored(np.array(np.nan), X))
+    there = [put("x", x, alignment or size, dependent=True), x_pitch] + ([] if alignment else [apart])
     sorts = name == "sort_columns"
     T = config.type("T") if sorts else X
     pitch, out = K + 3, stored(np.full((M, K + 3), 7.0), T)
     order = random.permutation(K) if sorts else np.arange(K)
+    rows = [put("rows", order.astype(np.int32), 4)] if sorts else []
     to = put("out", out, out.itemsize, writable=True, dependent=True)
-    if sorts:
-        rows = put("rows", order.astype(np.int32), 4)
-        launch.run([there, apart, K * apart, rows, to, 1, pitch, M, K], M * blocks_of(K, config["BLOCK_K"]))
-    else:
-        launch.run([there, K * apart, apart, to, pitch, M, K], M * blocks_of(K, config["BLOCK_K"]))
+    launch.run([*there, *rows, to, pitch, M, K], M * blocks_of(K, config["BLOCK_K"]))
     expected = out.copy()
     expected[:, :K] = stored(numbers[:, order], T)
     word = f"uint{8 * out.itemsize}"

@@ -73,7 +73,8 @@ def check(kernel: str, target: str, config: str, deep: bool, random: np.random.G
             sizes = (multiple(random, launch.config.divisor("N") or UNIT[bits], 100),
                      multiple(random, launch.config.divisor("K") or UNIT[bits], 3 * UNIT_ROWS[bits]))
             return sizes, run_pack(launch, *sizes)
-        sizes = (int(random.integers(1, 4)), int(random.integers(1, 1500)))
+        most = min(launch.config.most("K"), launch.config["BLOCK_K"] * 3 // 2)
+        sizes = (int(random.integers(1, 4)), multiple(random, launch.config.divisor("K") or 1, int(most)))
         return sizes, run_columns(launch, kernel, *sizes)
     except PtxError as error:
         return sizes, str(error)

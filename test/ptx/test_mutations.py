@@ -14,7 +14,7 @@ import unittest
 import numpy as np
 
 from interpreter.parse import PtxError
-from kernels import Launch, run_product
+from kernels import Launch, run_columns, run_product
 
 SEED = int(os.environ.get("NIBBLE_TEST_SEED", np.random.SeedSequence().entropy % 2 ** 32))
 
@@ -27,6 +27,8 @@ WGMMA = ("BITS=4 packed=128 splits=2 prefetch=0 wgmma=1 stages=4 warps=8 BLOCK_M
 SCALED = ("BITS=4 packed=128 prefetch=0 wgmma=1 stages=4 warps=8 BLOCK_M=32 BLOCK_N=128 BLOCK_K=128 x@16 K%8", (9, 128, 1544))
 HELD = ("BITS=4 ACT_ORDER=1 packed=128 overlap=1 prefetch=0 stages=4 warps=4 BLOCK_M=8 BLOCK_N=64 BLOCK_K=256 held=1 "
         "x@16 g_idx@16 K%8 K<=2048", (5, 64, 1536))
+
+SORTED = "BLOCK_M=1 BLOCK_K=1024 warps=4 overlap=1 held=1 X=f16 T=f16 x@16 K%8 K<=4096", (2, 2056)
 
 NO_WAIT = "setp.eq.u32 done, 0, 0;"
 
@@ -57,6 +59,9 @@ MUTATIONS = [
     ("no wait for the kernel that made x", HELD, r"griddepcontrol\.wait;", "", 0),
     ("a column in another's place", HELD, r"(xor\.b32 .*), 16;", r"\1, 32;", 0),
     ("columns that are not transposed", HELD, r"(ldmatrix.*)\.trans", r"\1", 0),
+    ("no wait for the row that is held", SORTED, r"bar\.sync \t0;", "", 0),
+    ("no wait for the kernel that made the row", SORTED, r"griddepcontrol\.wait;", "", 0),
+    ("a piece in another's place", SORTED, r"(st\.shared.*\+)2048\]", r"\g<1>4096]", 0),
     ("x from the wrong columns", WGMMA, r"(add\.s64 x, .*), 2;", r"\1, 4;", 0),
 ]
 
@@ -79,14 +84,16 @@ def outcome(kernel: tuple, change=lambda ptx: ptx, turn: int = 0) -> str:
     """What is found wrong with a kernel; empty if nothing is."""
     config, shape = kernel
     try:
-        return run_product(Launch("matmul_248", "sm_90a", config, np.random.default_rng([SEED, turn]), change), *shape)
+        name = "matmul_248" if "BITS" in config else "sort_columns"
+        launch = Launch(name, "sm_90a", config, np.random.default_rng([SEED, turn]), change)
+        return run_product(launch, *shape) if len(shape) == 3 else run_columns(launch, name, *shape)
     except PtxError as error:
         return str(error)
 
 
 class Mutations(unittest.TestCase):
     def test_kernels_as_they_are(self):
-        for kernel in (MMA, PACKED, PIPELINE, WGMMA, HELD):
+        for kernel in (MMA, PACKED, PIPELINE, WGMMA, HELD, SORTED):
             self.assertEqual(outcome(kernel), "", kernel)
 
     def test_faults(self):

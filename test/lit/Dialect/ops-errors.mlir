@@ -87,6 +87,33 @@ nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
 nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
     (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
   %i = nibble.program_id
+  %r = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
+  // expected-error @below {{column numbers are a tile with one extent, got}}
+  %a = nibble.gather_columns %x[%i, %r] : !nibble.matrix<M x N x f16>, !nibble.tile<8 x 8 x i32> -> !nibble.tile<8 x 8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %r = nibble.row_group %i of M by 8 : !nibble.tile<8 x i32>
+  // expected-error @below {{gathers columns of a matrix with two extents, got}}
+  %a = nibble.gather_columns %v[%i, %r] : !nibble.matrix<N x f16>, !nibble.tile<8 x i32> -> !nibble.tile<8 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
+  %r = nibble.row_group %i of M by 8 : !nibble.tile<8 x i32>
+  // expected-error @below {{gives 4 columns for 8 column numbers}}
+  %a = nibble.gather_columns %x[%i, %r] : !nibble.matrix<M x N x f16>, !nibble.tile<8 x i32> -> !nibble.tile<8 x 4 x f16>
+}
+
+// -----
+nibble.kernel @k params [] sizes [M, N] grid [M by 8, N by 8]
+    (%x: !nibble.matrix<M x N x f16>, %w: !nibble.matrix<M x N x i32>, %v: !nibble.matrix<N x f16>) {
+  %i = nibble.program_id
   %a = nibble.load %w[%i, %i] : !nibble.matrix<M x N x i32> -> !nibble.tile<8 x 8 x i32>
   // expected-error @below {{differ in their number of extents}}
   %b = nibble.unpack %a along 0 : !nibble.tile<8 x 8 x i32> -> !nibble.tile<64 x !nibble.code<4>>

@@ -42,6 +42,9 @@ nibble.kernel @everything
   %group = nibble.row_group %i of M by 128 : !nibble.tile<R x i32>
   // CHECK: nibble.gather %scales[%[[GROUP]], %[[J]]] : <G x N x f16>, !nibble.tile<R x i32> -> <R x C x f16>
   %s = nibble.gather %scales[%group, %j] : !nibble.matrix<G x N x f16>, !nibble.tile<R x i32> -> !nibble.tile<R x C x f16>
+  // CHECK: nibble.gather_columns %x[%[[I]], %{{.*}}] : <M x N x T, strided>, !nibble.tile<C x i32> -> <R x C x T>
+  %columns = nibble.row_group %j of N by 8 : !nibble.tile<C x i32>
+  %sorted = nibble.gather_columns %x[%i, %columns] : !nibble.matrix<M x N x T, strided>, !nibble.tile<C x i32> -> !nibble.tile<R x C x T>
   // CHECK: %[[CODES:.*]] = nibble.unpack %[[W]] along 1 : !nibble.tile<R x B * C / 32 x i32> -> !nibble.tile<R x C x !nibble.code<B>>
   %codes = nibble.unpack %w along 1 : !nibble.tile<R x C * B / 32 x i32> -> !nibble.tile<R x C x !nibble.code<B>>
   // CHECK: nibble.pack %[[CODES]] along 1 : !nibble.tile<R x C x !nibble.code<B>> -> !nibble.tile<R x B * C / 32 x i32>

@@ -57,10 +57,11 @@ TEST(AheadOfTime, HasWhatCallsOnAGpuAskFor) {
         EXPECT_TRUE(all->count(*requestKey(makeDenseRequest(type, target))));
         bool sorts = model::packedGroupRows(layer) && layer.actOrder &&
                      device.computeCapability >= 90;
-        for (int64_t columns : sortedColumns)
-          EXPECT_EQ(all->count(*requestKey(
-                        sortColumnsRequest(type, columns, "sm_90a"))),
-                    sorts ? 1u : 0u);
+        auto hasSorter = [&](size_t sorter) {
+          return all->count(
+              *requestKey(sortColumnsRequest(layer, type, sorter, "sm_90a")));
+        };
+        EXPECT_EQ(hasSorter(0), sorts ? 1u : 0u);
         for (int i = 0; i < 40; ++i) {
           int64_t rows = 1 + static_cast<int64_t>(random() >> random() % 31);
           CallKind kind = {type, bucketOf(rows, /*host=*/false),
@@ -69,6 +70,10 @@ TEST(AheadOfTime, HasWhatCallsOnAGpuAskFor) {
               gpuRequest(layer, kind, target, device, *nothing, "auto");
           EXPECT_TRUE(all->count(*requestKey(request)))
               << rows << " rows: " << request.config;
+          EXPECT_EQ(hasSorter(sorterFor(layer, kind, /*strided=*/false,
+                                        device.multiprocessors)),
+                    sorts ? 1u : 0u)
+              << rows;
         }
       }
   }

@@ -121,15 +121,18 @@ TEST(KernelChoice, SortedColumnsAreNotGathered) {
       EXPECT_EQ(config.params["ACT_ORDER"], 0);
       EXPECT_EQ(config.types["X"], type == DType::BF16 ? "bf16" : "f16");
       EXPECT_TRUE(config.overlap);
-      CompileRequest again = sortColumnsRequest(type, 512, "sm_90a");
-      Result<CompiledKernel> sorts = compile(again);
-      ASSERT_TRUE(sorts.ok()) << sorts.status().message();
-      EXPECT_TRUE(sorts->overlaps);
-      // The words that are logged give the same kernel again.
-      std::string key = *requestKey(again);
-      again.config = sorts->config;
-      EXPECT_EQ(*requestKey(again), key);
-      EXPECT_TRUE(compile(again)->overlaps) << again.config;
+      for (size_t sorter : {0, 1}) {
+        CompileRequest again =
+            sortColumnsRequest(layer, type, sorter, "sm_90a");
+        Result<CompiledKernel> sorts = compile(again);
+        ASSERT_TRUE(sorts.ok()) << sorts.status().message();
+        EXPECT_TRUE(sorts->overlaps);
+        // The words that are logged give the same kernel again.
+        std::string key = *requestKey(again);
+        again.config = sorts->config;
+        EXPECT_EQ(*requestKey(again), key);
+        EXPECT_TRUE(compile(again)->overlaps) << again.config;
+      }
       config = configFor(type, 80, "sm_80", words);
       EXPECT_EQ(config.params["ACT_ORDER"], 1);
       EXPECT_EQ(config.types["X"], dtypeName(type));
@@ -332,13 +335,41 @@ TEST(KernelChoice, FewRowsOfActOrderAreHeld) {
   EXPECT_FALSE(parseOverrides("packed=1 K<=4096").ok());
 }
 
-/// A thread for each column, unless multiprocessors had too many programs.
-TEST(KernelChoice, ManyColumnsAreSortedByFewerPrograms) {
-  EXPECT_EQ(sortedColumns[sorterFor(1, 128, 132)], 512);
-  EXPECT_EQ(sortedColumns[sorterFor(16, 14336, 132)], 512);
-  EXPECT_EQ(sortedColumns[sorterFor(57, 4096, 132)], 512);
-  EXPECT_EQ(sortedColumns[sorterFor(58, 4096, 132)], 2048);
-  EXPECT_EQ(sortedColumns[sorterFor(4096, 4096, 132)], 2048);
+/// More rows are sorted by programs of more columns, so that each row is read
+/// by fewer of them; rows that are not whole pieces are not held.
+TEST(KernelChoice, ManyRowsAreSortedByFewerPrograms) {
+  auto columnsFor = [](int64_t K, int64_t rows, DType type = DType::F16,
+                       bool aligned = true, bool strided = false) {
+    model::Layer layer = layerOf(4, 32, K, 128);
+    CallKind kind = {type, bucketOf(rows, /*host=*/false), aligned};
+    return sortedColumns[sorterFor(layer, kind, strided, 132)];
+  };
+  EXPECT_EQ(columnsFor(128, 1), 1024);
+  EXPECT_EQ(columnsFor(4096, 64), 1024);
+  EXPECT_EQ(columnsFor(4096, 128), 2048);
+  EXPECT_EQ(columnsFor(4096, 256), 4096);
+  EXPECT_EQ(columnsFor(4096, 4096), 4096);
+  EXPECT_EQ(columnsFor(14336, 4), 1024);
+  EXPECT_EQ(columnsFor(14336, 16), 4096);
+  EXPECT_EQ(columnsFor(14336, 4096), 16384);
+  EXPECT_EQ(columnsFor(4096, 64, DType::F32), 2048);
+  EXPECT_EQ(columnsFor(4096, 64, DType::F16, /*aligned=*/false), 512);
+  EXPECT_EQ(columnsFor(4096, 64, DType::F16, true, /*strided=*/true), 512);
+  // Two programs of one row each have 96 kilobytes.
+  EXPECT_EQ(columnsFor(49152, 1 << 20), 16384);
+  EXPECT_EQ(columnsFor(49152 + 32, 1 << 20), 512);
+  EXPECT_EQ(columnsFor(24576, 1, DType::F32), 2048);
+  EXPECT_EQ(columnsFor(24576 + 32, 1, DType::F32), 512);
+
+  // What is known of K is what is so.
+  for (auto [K, fact] :
+       {std::pair(4096, "K%1024 K<=4096"), {4128, "K%8 K<=8192"}}) {
+    std::string config =
+        sortColumnsRequest(layerOf(4, 32, K, 128), DType::F16, 1, "sm_90a")
+            .config;
+    EXPECT_NE(config.find(fact), std::string::npos) << config;
+    EXPECT_NE(config.find(" held=1"), std::string::npos) << config;
+  }
 }
 
 } // namespace

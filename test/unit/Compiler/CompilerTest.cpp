@@ -134,13 +134,24 @@ TEST(Compiler, WordsOfPackedKernelsNeedTheirTargets) {
                        target);
     EXPECT_TRUE(status(target, "prefetch=0").ok());
   }
-  for (const char *target : {"host", "sm_80", "sm_90a"}) {
-    CompileRequest request;
-    request.kernel = "matmul_248";
-    request.target = target;
-    request.config = "held=1";
-    EXPECT_REFUSED(compile(request).status(), InvalidArgument,
-                   "held=1 needs packed weights, packed=ROWS");
+  CompileRequest held;
+  held.kernel = "matmul_248";
+  held.config = "BITS=4 GROUP_SIZE=128 ACT_ORDER=0 HAS_BIAS=0 GROUP_M=8 "
+                "BLOCK_M=64 BLOCK_N=64 BLOCK_K=128 X=f16 T=f16 Y=f16 S=f16 "
+                "held=1";
+  EXPECT_REFUSED(compile(held).status(), InvalidArgument,
+                 "held=1 needs a GPU; the target is host");
+  for (const char *target : {"sm_80", "sm_90a"}) {
+    held.target = target;
+    held.schedule = "mma";
+    EXPECT_REFUSED(compile(held).status(), InvalidArgument,
+                   "held=1 is not for the schedule mma");
+    for (const char *schedule : {"auto", "simt"}) {
+      held.schedule = schedule;
+      EXPECT_REFUSED(compile(held).status(), CompileError,
+                     "the schedule simt refuses this kernel: nibble.kernel "
+                     "does more than to gather and store columns");
+    }
   }
   EXPECT_TRUE(status("sm_90a", "prefetch=0 wgmma=1").ok());
   EXPECT_REFUSED(status("sm_90a", "prefetch=1 wgmma=1"), CompileError,

@@ -18,7 +18,8 @@ namespace {
 
 class DeviceModules : public WithStandIn {
 protected:
-  std::unique_ptr<Module> load(int64_t sharedBytes = 0, bool overlap = false) {
+  std::unique_ptr<Module> load(int64_t sharedBytes = 0,
+                               Overlap overlap = Overlap::None) {
     Result<std::unique_ptr<Module>> loaded =
         Module::load(device(), "cubin ", "kernel", sharedBytes, overlap);
     EXPECT_TRUE(loaded.ok()) << loaded.status().message();
@@ -111,12 +112,12 @@ TEST_F(DeviceModules, ThatOverlapTakeTheirPartOfAMultiprocessor) {
   const CuLaunchConfig &launch = state->launch;
   load(5000);
   EXPECT_EQ(state->sharedPreferred, 0);
-  ASSERT_TRUE(load(0, true)->launch(3, 64, nullptr, nullptr).ok());
+  ASSERT_TRUE(load(0, Overlap::Fills)->launch(3, 64, nullptr, nullptr).ok());
   EXPECT_EQ(state->sharedPreferred, 100);
   fail(Entry_cuFuncSetAttribute);
-  EXPECT_REFUSED(Module::load(device(), "cubin ", "matmul", 0, true).status(),
-                 DeviceError,
-                 "cuFuncSetAttribute(preferred shared memory carveout=100)");
+  EXPECT_REFUSED(
+      Module::load(device(), "cubin ", "matmul", 0, Overlap::Begins).status(),
+      DeviceError, "cuFuncSetAttribute(preferred shared memory carveout=100)");
   fail(EntryCount);
   EXPECT_EQ(launch.gridDimX, 3u);
   EXPECT_EQ(launch.stream, nullptr);
@@ -125,30 +126,38 @@ TEST_F(DeviceModules, ThatOverlapTakeTheirPartOfAMultiprocessor) {
   EXPECT_EQ(state->attribute.id, CuLaunchProgrammaticStreamSerialization);
   EXPECT_EQ(state->attribute.value.programmaticStreamSerializationAllowed, 1);
 
-  // Of 233472 bytes 4096 are left, and 1024 go with every block.
-  std::unique_ptr<Module> module = load(5000, true);
+  // Of 233472 bytes 38912 are left, and 1024 go with every block.
+  std::unique_ptr<Module> module = load(5000, Overlap::Fills);
   int64_t processors = device().properties().multiprocessors;
   for (auto [blocks, bytes] :
-       {std::pair(int64_t(1), 228352u), std::pair(processors, 228352u),
-        std::pair(processors + 1, 113664u), std::pair(3 * processors, 74752u),
+       {std::pair(int64_t(1), 193536u), std::pair(processors, 193536u),
+        std::pair(processors + 1, 96256u), std::pair(3 * processors, 63488u),
         std::pair(50 * processors, 5000u)}) {
     ASSERT_TRUE(module->launch(blocks, 64, nullptr, nullptr).ok());
     EXPECT_EQ(launch.sharedMemBytes, bytes) << blocks;
   }
   EXPECT_EQ(state->sharedLimit, 232448);
   EXPECT_EQ(state->sharedPreferred, 100);
+
+  // Of others that overlap each takes what it needs.
+  module = load(5000, Overlap::Begins);
+  ASSERT_TRUE(module->launch(processors, 64, nullptr, nullptr).ok());
+  EXPECT_EQ(launch.sharedMemBytes, 5000u);
+  EXPECT_EQ(launch.attributeCount, 1u);
+  EXPECT_EQ(state->sharedLimit, 5000);
+  EXPECT_EQ(state->sharedPreferred, 100);
 }
 
 TEST_F(DeviceModules, OverlapWhereGraphsCan) {
   for (auto [version, attributes, bytes] :
-       {std::tuple(12020, 0u, 5000u), std::tuple(12030, 1u, 228352u)}) {
+       {std::tuple(12020, 0u, 5000u), std::tuple(12030, 1u, 193536u)}) {
     state->version = version;
     Result<std::unique_ptr<Driver>> other = Driver::load(standInPath("works"));
     ASSERT_TRUE(other.ok()) << other.status().message();
     Result<Device *> its = (*other)->device(0);
     ASSERT_TRUE(its.ok()) << its.status().message();
     Result<std::unique_ptr<Module>> module =
-        Module::load(**its, "cubin ", "kernel", 5000, /*overlap=*/true);
+        Module::load(**its, "cubin ", "kernel", 5000, Overlap::Fills);
     ASSERT_TRUE(module.ok()) << module.status().message();
     ASSERT_TRUE((*module)->launch(1, 64, nullptr, nullptr).ok());
     EXPECT_EQ(state->launch.attributeCount, attributes) << version;

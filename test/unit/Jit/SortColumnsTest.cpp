@@ -37,10 +37,10 @@ void expectSorted(int64_t M, int64_t K, int64_t apart) {
   Result<JitKernel> kernel = JitKernel::create(request);
   ASSERT_TRUE(kernel.ok()) << kernel.status().message();
   Status status = kernel->run(
-      {{"x", TensorView{x.data(), DType::F32, {K, M}, {apart, xRow}}},
+      {{"x", TensorView{x.data(), DType::F32, {M, K}, {xRow, apart}}},
        {"rows", TensorView::dense(rows.data(), DType::I32, {K})},
        {"sorted",
-        TensorView{sorted.data(), DType::F16, {K, M}, {1, sortedRow}}}},
+        TensorView{sorted.data(), DType::F16, {M, K}, {sortedRow, 1}}}},
       {{"M", M}, {"K", K}});
   ASSERT_TRUE(status.ok()) << status.message();
   for (int64_t m = 0; m < M; ++m)

@@ -118,9 +118,13 @@ def kernels():
                           f"BITS=8 packed=128 splits=2 overlap=1 {MMA_PIPELINE} x@16 y@4 K%8",
                           f"BITS=4 ACT_ORDER=1 packed=128 overlap=1 held=1 {MMA_PIPELINE} x@16 g_idx@16 K%8 K<=2048 M<=5")]
         + [(pack, target, config) for target in ("sm_80", "sm_90a") for config in pack_configurations()]
-        + [(sort, target, f"BLOCK_M=1 BLOCK_K={columns} warps={warps} overlap=1 X={X} T={T}")
-           for target, columns, warps in (("sm_90a", 512, 16), ("sm_90a", 2048, 32), ("sm_100a", 512, 16), ("sm_120a", 2048, 32))
+        + [(sort, target, f"BLOCK_M=1 {columns} warps=16 overlap=1 X={X} T={T}")
+           for target, columns in (("sm_90a", "BLOCK_K=512"), ("sm_90a", "BLOCK_K=1024 held=1 x@16 K%8 K<=4096"),
+                                   ("sm_90a", "BLOCK_K=4096 held=1 x@16 K%4096 K<=12288"), ("sm_100a", "BLOCK_K=512"),
+                                   ("sm_120a", "BLOCK_K=2048 held=1 x@16 K%8 K<=16384"))
            for X, T in (("f16", "f16"), ("bf16", "bf16"), ("f32", "f16"))]
+        + [(sort, "sm_90a", "BLOCK_M=1 BLOCK_K=16384 warps=16 overlap=1 X=f16 T=f16 held=1 x@16 K%8 K<=40960"),
+           (sort, "sm_80", "BLOCK_M=2 BLOCK_K=256 warps=4 X=f16 T=f16 held=1 x@16 K%8 K<=4096")]
         + [("make_dense", "sm_80", f"BLOCK_M=1 BLOCK_K=1024 X={X}") for X in ("f16", "bf16", "f32")])
 
 
