@@ -80,8 +80,11 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // tensor core adds; and a warp's way through one.
   double busy, latency, held;
   if (program.wgmma) {
-    double scale = program.scalesSums() ? 2.5 : 4;
-    busy = 1.17 * warpsN * tiles * (mmas * (decode + scale) + 4.9 * blockM);
+    // What scales sums is slower by step, and faster by tile.
+    bool sums = program.scalesSums();
+    double step = sums ? 100 : 0, scale = sums ? 2 : 4, row = sums ? 3.1 : 4.9;
+    busy =
+        step + 1.17 * warpsN * tiles * (mmas * (decode + scale) + row * blockM);
     latency = 2 * tiles * (94.5 + 2.57 * blockM);
     held = 0.836 * warpsK;
   } else {
@@ -95,7 +98,7 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
       std::max(most * steps * busy, waves * steps / warpsK * latency) /
       cyclesPerMicrosecond;
   // Each free stage brings a step in so many microseconds.
-  constexpr double arrival = 0.724;
+  const double arrival = hasFastMemory(device) ? 0.65 : 0.724;
   auto allStages = static_cast<double>(program.stages);
   double stages = std::max(allStages - held, 0.5);
   double flight = most * steps * arrival / (std::min(most, atOnce) * stages);
