@@ -25,8 +25,8 @@
 //   holding  all of x, where that is done, which comes before the first product
 //
 // with n between a sum (1) and the longest alone. Its numbers were fitted to an
-// NVIDIA H100 80GB HBM3, and the rate of fast memory to an H200; docs/tuning.md
-// says how near it comes.
+// NVIDIA H100 80GB HBM3, those of fast memory to an H200; docs/tuning.md says
+// how near it comes.
 //
 //===----------------------------------------------------------------------===//
 
