@@ -60,6 +60,9 @@ static cl::opt<int> multiprocessors(
     "multiprocessors", cl::sub(explainCommand), cl::cat(category), cl::init(0),
     cl::value_desc("number"),
     cl::desc("Of the GPU; default: those of the target's usual one"));
+static cl::opt<bool>
+    fastMemory("fast-memory", cl::sub(explainCommand), cl::cat(category),
+               cl::desc("The GPU's memory is an H200's rather than an H100's"));
 static cl::opt<std::string>
     config("config", cl::sub(explainCommand), cl::cat(category),
            cl::value_desc("words"),
@@ -81,7 +84,8 @@ struct Call {
   DType type;
   int64_t rows;
   TargetSpec spec;
-  int multiprocessors;
+  /// Of a GPU.
+  driver::DeviceProperties device;
   /// What tuning found for such calls, if anything.
   std::optional<FiledTimes> tuned;
 };
@@ -91,6 +95,12 @@ static void say(StringRef what, const Twine &text) {
   outs() << left_justify(what, 16) << printable(text.str()) << "\n";
 }
 
+static CallKind kindOf(const Call &call) {
+  bool host = call.spec.isHost();
+  return {call.type, bucketOf(call.rows, host),
+          !host && denseIsAligned(call.layer, call.type)};
+}
+
 /// The request that a layer makes for `call`.
 static Result<CompileRequest> requestOf(const Call &call) {
   Result<KernelConfig> overrides = parseOverrides(config);
@@ -98,14 +108,10 @@ static Result<CompileRequest> requestOf(const Call &call) {
     return overrides.status();
   if (call.tuned)
     overrides = bestConfig(call.tuned->times).value_or(*overrides);
-  bool host = call.spec.isHost();
-  CallKind kind = {call.type, bucketOf(call.rows, host),
-                   !host && denseIsAligned(call.layer, call.type)};
-  if (!host)
-    return gpuRequest(call.layer, kind, target,
-                      propertiesOf(call.spec, call.multiprocessors), *overrides,
+  if (!call.spec.isHost())
+    return gpuRequest(call.layer, kindOf(call), target, call.device, *overrides,
                       schedule);
-  CompileRequest request = hostRequest(call.layer, kind, *overrides);
+  CompileRequest request = hostRequest(call.layer, kindOf(call), *overrides);
   request.schedule = schedule;
   return request;
 }
@@ -211,9 +217,9 @@ static Status explainResources(const Call &call, const CompiledKernel &kernel,
                                                 : "their number";
   double waves = static_cast<double>(programs) /
                  static_cast<double>(std::max<int64_t>(resident, 1) *
-                                     call.multiprocessors);
+                                     call.device.multiprocessors);
   say("residency", Twine(resident) + " programs a multiprocessor, bounded by " +
-                       bound + "; " + Twine(call.multiprocessors) +
+                       bound + "; " + Twine(call.device.multiprocessors) +
                        " multiprocessors; " + fixed(waves, 2) + " waves");
   return Status();
 }
@@ -247,8 +253,7 @@ static std::string reason(const Call &call) {
 static void explainAlternatives(const Call &call) {
   // The kernel is for all rows of the bucket.
   int64_t rows = rowsToChooseFor(bucketOf(call.rows, /*host=*/false));
-  driver::DeviceProperties device =
-      propertiesOf(call.spec, call.multiprocessors);
+  const driver::DeviceProperties &device = call.device;
   std::vector<KernelConfig> ranked =
       tuningConfigs(call.layer, call.rows, /*packed=*/true, device);
   for (auto [i, each] : enumerate(ranked)) {
@@ -275,6 +280,17 @@ static void explainAlternatives(const Call &call) {
     say("packed order", "not for " + Twine(call.rows) +
                             " rows; it is for up to " +
                             Twine(layout::PackedProgram::mostRows));
+}
+
+/// The kernel that sorts x before a product of `config`, if one does.
+static void explainBefore(const Call &call, const KernelConfig &config) {
+  if (!config.packed || config.held || !sortsColumns(call.layer, call.device))
+    return;
+  size_t sorter = sorterFor(call.layer, kindOf(call), /*strided=*/false,
+                            call.device.multiprocessors);
+  CompileRequest request =
+      sortColumnsRequest(call.layer, call.type, sorter, target);
+  say("before it", request.kernel + ": " + request.config);
 }
 
 static Status explain(const Call &call) {
@@ -314,6 +330,7 @@ static Status explain(const Call &call) {
   }
   say("programs",
       Twine(*programs) + " of " + Twine(kernel->threads) + " threads");
+  explainBefore(call, *KernelConfig::parse(kernel->config));
   say("shared memory", Twine(kernel->sharedBytes) + " of " +
                            Twine(call.spec.sharedBytes) + " bytes a program");
   if (Status status = explainResources(call, *kernel, *programs); !status.ok())
@@ -360,8 +377,10 @@ Status tool::runExplain() {
                  *type,
                  rows,
                  *spec,
-                 multiprocessors ? multiprocessors
-                                 : usualMultiprocessors(target),
+                 propertiesOf(*spec,
+                              multiprocessors ? multiprocessors
+                                              : usualMultiprocessors(target),
+                              fastMemory),
                  std::nullopt};
     for (FiledTimes &each : results)
       if (config.empty() && schedule == "auto" &&
