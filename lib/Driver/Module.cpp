@@ -140,11 +140,12 @@ int64_t Module::sharedBytesOf(int64_t blocks) const {
   auto whole = static_cast<int64_t>(device.sharedBytesPerMultiprocessor);
   auto most = static_cast<int64_t>(device.maxSharedBytesPerBlock);
   int64_t each = (blocks + device.multiprocessors - 1) / device.multiprocessors;
-  // The device keeps some for every block, and gives the rest in units.
+  // The device keeps some for every block, and gives the rest in units. What is
+  // left must be less than one more block takes.
   constexpr int64_t unit = 1024;
   int64_t kept = whole - most, left = whole / 6;
-  int64_t part = ((whole - left) / each - kept) / unit * unit;
-  return std::max(dynamicSharedBytes, part);
+  int64_t part = std::max((whole - left) / each, whole / (each + 1) + unit);
+  return std::max(dynamicSharedBytes, (part - kept) / unit * unit);
 }
 
 Status Module::launch(int64_t blocks, int threads, void **arguments,

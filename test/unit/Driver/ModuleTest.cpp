@@ -132,6 +132,7 @@ TEST_F(DeviceModules, ThatOverlapTakeTheirPartOfAMultiprocessor) {
   for (auto [blocks, bytes] :
        {std::pair(int64_t(1), 193536u), std::pair(processors, 193536u),
         std::pair(processors + 1, 96256u), std::pair(3 * processors, 63488u),
+        std::pair(4 * processors, 47104u), std::pair(5 * processors, 38912u),
         std::pair(50 * processors, 5000u)}) {
     ASSERT_TRUE(module->launch(blocks, 64, nullptr, nullptr).ok());
     EXPECT_EQ(launch.sharedMemBytes, bytes) << blocks;
