@@ -122,8 +122,7 @@ nibble::allRequests(const model::Layer &layer, DType type,
           add(gpuRequest(layer, kind, target, device, choice, "auto"));
         if (packs && sortsColumns(layer, device))
           add(sortColumnsRequest(
-              layer, type,
-              sorterFor(layer, kind, /*strided=*/false, device.multiprocessors),
+              layer, type, sorterFor(layer, kind, /*strided=*/false, device),
               target));
       }
     }

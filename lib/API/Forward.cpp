@@ -394,7 +394,7 @@ Status QuantLinear::State::forwardThere(const TensorView &x,
   if (!product.ok())
     return product.status();
   Result<CallKernels> kernels =
-      kernelsOf(**product, kindOf(x.type, rows, aligned), strided);
+      kernelsOf(**product, x.type, rows, aligned, strided);
   if (!kernels.ok())
     return kernels.status();
 

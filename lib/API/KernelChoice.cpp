@@ -251,28 +251,29 @@ CompileRequest nibble::makeDenseRequest(DType type, const std::string &target) {
   return request;
 }
 
-/// The most columns that a program that sorts is compiled to hold.
-static int64_t heldColumns(const model::Layer &layer) {
+/// The most columns that a program that sorts is compiled to hold: of fp16 what
+/// its 512 threads bring at a time, so that layers share kernels.
+static int64_t mostSortedColumns(const model::Layer &layer) {
   return static_cast<int64_t>(llvm::alignTo(layer.inFeatures, 4096));
 }
 
 size_t nibble::sorterFor(const model::Layer &layer, CallKind kind, bool strided,
-                         int multiprocessors) {
-  // So that a multiprocessor has room for two programs.
-  constexpr int64_t mostBytes = 96 << 10;
+                         const driver::DeviceProperties &device) {
   int64_t K = layer.inFeatures;
+  auto size = static_cast<int64_t>(dtypeSize(kind.type));
+  // Half of what a program may have, so that two run at once.
+  auto mostBytes = static_cast<int64_t>(device.maxSharedBytesPerBlock / 2);
   if (!kind.aligned || strided || K % 8 != 0 ||
-      heldColumns(layer) * static_cast<int64_t>(dtypeSize(kind.type)) >
-          mostBytes)
+      mostSortedColumns(layer) * size > mostBytes)
     return 0;
-  // Each program reads a whole row, from L2.
+  // A program reads a whole row, from L2, of which all of them together read so
+  // much for each multiprocessor.
   constexpr int64_t bytesOfProcessor = 16 << 10;
-  int64_t most = multiprocessors * bytesOfProcessor /
-                 (K * static_cast<int64_t>(dtypeSize(kind.type)));
+  int64_t programs = device.multiprocessors * bytesOfProcessor / (K * size);
   size_t sorter = 1;
   while (sorter + 1 < std::size(sortedColumns) && sortedColumns[sorter] < K &&
          lastRows(kind.bucket) >
-             most / llvm::divideCeilSigned(K, sortedColumns[sorter]))
+             programs / llvm::divideCeilSigned(K, sortedColumns[sorter]))
     ++sorter;
   return sorter;
 }
@@ -287,9 +288,10 @@ CompileRequest nibble::sortColumnsRequest(const model::Layer &layer, DType type,
   config.warps = 16;
   config.overlap = 1;
   if (sorter > 0) {
+    assert(K % 8 == 0 && "rows are whole pieces of 16 bytes");
     config.held = true;
     config.multiples["K"] = K % columns == 0 ? columns : 8;
-    config.most["K"] = heldColumns(layer);
+    config.most["K"] = mostSortedColumns(layer);
     config.alignments["x"] = 16;
   }
   CompileRequest request;

@@ -104,15 +104,16 @@ CompileRequest makeDenseRequest(DType type, const std::string &target);
 /// Columns of a row of x that a program of sort_columns may take, a kernel
 /// each. The first is for any x; the others hold a row (KernelConfig::held).
 inline constexpr int64_t sortedColumns[] = {512, 1024, 2048, 4096, 8192, 16384};
-/// The index of the one for calls of `kind`, x's columns `strided` or not, on
-/// so many `multiprocessors`. It holds rows that are aligned and fit, by the
-/// fewest columns with which programs do not read rows again too often.
+/// The index of the one for calls of `kind`, x's columns `strided` or not. It
+/// holds rows that are aligned and fit, by the fewest columns with which
+/// programs do not read rows again too often.
 size_t sorterFor(const model::Layer &layer, CallKind kind, bool strided,
-                 int multiprocessors);
+                 const driver::DeviceProperties &device);
 
 /// What to compile for `target`, which has overlap, to sort the columns of x,
 /// of type `type`, before a product (sortsColumns()), by the one of index
-/// `sorter`. What it writes is bf16 if x is, else fp16.
+/// `sorter`, which may hold rows only where sorterFor() may choose it. What it
+/// writes is bf16 if x is, else fp16.
 CompileRequest sortColumnsRequest(const model::Layer &layer, DType type,
                                   size_t sorter, const std::string &target);
 

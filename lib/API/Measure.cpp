@@ -87,7 +87,7 @@ QuantLinear::State::ColdCalls::time(const LoadedKernel &kernel) const {
     return reinterpret_cast<void *>(buffers[place].address());
   };
   Result<CallKernels> kernels =
-      state.kernelsOf(kernel, state.denseKind(type, rows),
+      state.kernelsOf(kernel, type, rows, state.denseIsAligned(type),
                       /*strided=*/false);
   if (!kernels.ok())
     return kernels.status();

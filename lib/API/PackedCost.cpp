@@ -80,7 +80,7 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // tensor core adds; and a warp's way through one.
   double busy, latency, held;
   if (program.wgmma) {
-    // What scales sums is slower by step, and faster by tile.
+    // What scales sums takes some cycles more a step, and fewer a tile.
     bool sums = program.scalesSums();
     double step = sums ? 100 : 0, scale = sums ? 2 : 4, row = sums ? 3.1 : 4.9;
     busy =

@@ -21,7 +21,7 @@ Result<const CompiledKernel *> QuantLinear::prepare(DType type,
   if (!kernel.ok())
     return kernel.status();
   Result<State::CallKernels> kernels =
-      state->kernelsOf(**kernel, state->denseKind(type, rows),
+      state->kernelsOf(**kernel, type, rows, state->denseIsAligned(type),
                        /*strided=*/false);
   if (!kernels.ok())
     return kernels.status();

@@ -379,23 +379,24 @@ bool QuantLinear::State::sortsX() const {
 }
 
 Result<QuantLinear::State::CallKernels>
-QuantLinear::State::kernelsOf(const LoadedKernel &product, CallKind kind,
-                              bool strided) {
+QuantLinear::State::kernelsOf(const LoadedKernel &product, DType type,
+                              int64_t rows, bool aligned, bool strided) {
   CallKernels kernels = {product};
   kernels.sorts = product.readsPacked() && sortsX() && !product.holdsX();
   if (!kernels.sorts && !strided)
     return kernels;
   size_t sorter = 0;
+  // Moving x rounds alike whatever the rows, also for a batch-invariant layer.
   if (kernels.sorts)
-    sorter = sorterFor(layer, kind, strided, properties.multiprocessors);
-  auto &slot =
-      before[kernels.sorts ? 1 + sorter : 0][static_cast<int>(kind.type)];
+    sorter = sorterFor(layer, {type, bucketOf(rows, /*host=*/false), aligned},
+                       strided, properties);
+  auto &slot = before[kernels.sorts ? 1 + sorter : 0][static_cast<int>(type)];
   kernels.before = slot.load(std::memory_order_acquire);
   if (kernels.before)
     return kernels;
   Result<std::shared_ptr<const LoadedKernel>> loaded = findOrCompile(
-      kernels.sorts ? sortColumnsRequest(layer, kind.type, sorter, target)
-                    : makeDenseRequest(kind.type, target),
+      kernels.sorts ? sortColumnsRequest(layer, type, sorter, target)
+                    : makeDenseRequest(type, target),
       device);
   if (!loaded.ok())
     return loaded.status();
@@ -410,7 +411,7 @@ Result<const LoadedKernel *> QuantLinear::State::kernelForDense(DType type,
                                                                 int64_t rows) {
   if (Status status = checkCall(type, rows); !status.ok())
     return status;
-  return kernelFor(type, rows, denseKind(type, rows).aligned, std::nullopt);
+  return kernelFor(type, rows, denseIsAligned(type), std::nullopt);
 }
 
 Status QuantLinear::State::checkCall(DType type, int64_t rows) {
@@ -422,8 +423,8 @@ Status QuantLinear::State::checkCall(DType type, int64_t rows) {
   return Status();
 }
 
-CallKind QuantLinear::State::denseKind(DType type, int64_t rows) const {
-  return kindOf(type, rows, device && denseIsAligned(layer, type));
+bool QuantLinear::State::denseIsAligned(DType type) const {
+  return device && nibble::denseIsAligned(layer, type);
 }
 
 Result<Workspace>

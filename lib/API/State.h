@@ -138,8 +138,8 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
   Result<const LoadedKernel *> kernelForDense(DType type, int64_t rows);
   /// Checks that a call may have `rows` rows of type `type`.
   static Status checkCall(DType type, int64_t rows);
-  /// The kind of calls where x and y have no gaps.
-  CallKind denseKind(DType type, int64_t rows) const;
+  /// CallKind::aligned of calls where x and y have no gaps.
+  bool denseIsAligned(DType type) const;
 
   /// Whether kernels of the packed order have x's columns sorted before; see
   /// sortsColumns().
@@ -157,10 +157,10 @@ struct QuantLinear::State : RunSettings, std::enable_shared_from_this<State> {
     const LoadedKernel *before = nullptr;
     bool sorts = false;
   };
-  /// Those of calls of `kind`, x's columns `strided` or not, whose product is
-  /// `product`.
-  Result<CallKernels> kernelsOf(const LoadedKernel &product, CallKind kind,
-                                bool strided);
+  /// Those of calls of `rows` rows of x of type `type`, aligned as a CallKind
+  /// says, its columns `strided` or not, whose product is `product`.
+  Result<CallKernels> kernelsOf(const LoadedKernel &product, DType type,
+                                int64_t rows, bool aligned, bool strided);
 
   /// Launches them for `rows` rows of x. The kernel before the product writes
   /// to `scratch`.

@@ -89,7 +89,7 @@ Result<QuantLinear::State::Search> QuantLinear::State::search(
     llvm::function_ref<bool()> cancelled) {
   // Another thread's stream may be captured meanwhile.
   driver::RelaxedCaptureGuard relaxed(*device);
-  CallKind kind = denseKind(type, rows);
+  CallKind kind = kindOf(type, rows, denseIsAligned(type));
   std::vector<std::string> words;
   std::vector<std::optional<CallTime>> known;
   for (const KernelConfig &config : configs) {
@@ -283,7 +283,8 @@ Status QuantLinear::State::replaceKernels(DType type, int64_t rows) {
     if (!loaded.ok())
       return loaded.status();
     // And what runs before it.
-    auto all = kernelsOf(**loaded, kind, /*strided=*/false);
+    auto all = kernelsOf(**loaded, type, firstRows(kind.bucket), kind.aligned,
+                         /*strided=*/false);
     if (!all.ok())
       return all.status();
     made[kind.number()] = *loaded;

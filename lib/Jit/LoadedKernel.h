@@ -39,7 +39,8 @@ public:
 
   /// True if it reads weights in the packed order.
   bool readsPacked() const { return packed; }
-  /// True if it gathers x, of which it holds some rows (KernelConfig::held).
+  /// Of a product: true if it gathers x, of which it holds some rows
+  /// (KernelConfig::held).
   bool holdsX() const { return holds; }
 
   /// The code on a device, or null.

@@ -286,8 +286,8 @@ static void explainAlternatives(const Call &call) {
 static void explainBefore(const Call &call, const KernelConfig &config) {
   if (!config.packed || config.held || !sortsColumns(call.layer, call.device))
     return;
-  size_t sorter = sorterFor(call.layer, kindOf(call), /*strided=*/false,
-                            call.device.multiprocessors);
+  size_t sorter =
+      sorterFor(call.layer, kindOf(call), /*strided=*/false, call.device);
   CompileRequest request =
       sortColumnsRequest(call.layer, call.type, sorter, target);
   say("before it", request.kernel + ": " + request.config);

@@ -70,9 +70,9 @@ TEST(AheadOfTime, HasWhatCallsOnAGpuAskFor) {
               gpuRequest(layer, kind, target, device, *nothing, "auto");
           EXPECT_TRUE(all->count(*requestKey(request)))
               << rows << " rows: " << request.config;
-          EXPECT_EQ(hasSorter(sorterFor(layer, kind, /*strided=*/false,
-                                        device.multiprocessors)),
-                    sorts ? 1u : 0u)
+          EXPECT_EQ(
+              hasSorter(sorterFor(layer, kind, /*strided=*/false, device)),
+              sorts ? 1u : 0u)
               << rows;
         }
       }

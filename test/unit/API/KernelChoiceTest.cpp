@@ -342,7 +342,7 @@ TEST(KernelChoice, ManyRowsAreSortedByFewerPrograms) {
                        bool aligned = true, bool strided = false) {
     model::Layer layer = layerOf(4, 32, K, 128);
     CallKind kind = {type, bucketOf(rows, /*host=*/false), aligned};
-    return sortedColumns[sorterFor(layer, kind, strided, 132)];
+    return sortedColumns[sorterFor(layer, kind, strided, h100())];
   };
   EXPECT_EQ(columnsFor(128, 1), 1024);
   EXPECT_EQ(columnsFor(4096, 64), 1024);
@@ -355,11 +355,14 @@ TEST(KernelChoice, ManyRowsAreSortedByFewerPrograms) {
   EXPECT_EQ(columnsFor(4096, 64, DType::F32), 2048);
   EXPECT_EQ(columnsFor(4096, 64, DType::F16, /*aligned=*/false), 512);
   EXPECT_EQ(columnsFor(4096, 64, DType::F16, true, /*strided=*/true), 512);
-  // Two programs of one row each have 96 kilobytes.
-  EXPECT_EQ(columnsFor(49152, 1 << 20), 16384);
-  EXPECT_EQ(columnsFor(49152 + 32, 1 << 20), 512);
-  EXPECT_EQ(columnsFor(24576, 1, DType::F32), 2048);
-  EXPECT_EQ(columnsFor(24576 + 32, 1, DType::F32), 512);
+  // Of half of 227 kilobytes, and of rows that are 16 bytes more or less.
+  EXPECT_EQ(columnsFor(57344, 1 << 20), 16384);
+  EXPECT_EQ(columnsFor(57344 + 32, 1 << 20), 512);
+  EXPECT_EQ(columnsFor(28672, 1, DType::F32), 2048);
+  EXPECT_EQ(columnsFor(28672 + 32, 1, DType::F32), 512);
+  model::Layer odd = layerOf(8, 4100, 4100, 128);
+  EXPECT_EQ(sorterFor(odd, kindOf(8, DType::F32), /*strided=*/false, h100()),
+            0u);
 
   // What is known of K is what is so.
   for (auto [K, fact] :

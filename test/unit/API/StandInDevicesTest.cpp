@@ -220,7 +220,7 @@ TEST_F(StandInDevices, ActOrderSortsXBefore) {
           *DeviceBuffer::allocate(device(ordinal), more * columns * 2));
     };
     DeviceBuffer manyX = memoryFor(K), manyY = memoryFor(N),
-                 forMany = memoryFor(K);
+                 manyWide = memoryFor(2 * K), forMany = memoryFor(K);
     ASSERT_TRUE(layer->prepare(DType::F16, rows).ok());
     ASSERT_TRUE(layer->prepare(DType::F16, more).ok());
     int allocations = state->calls[Entry_cuMemAlloc].count,
@@ -242,6 +242,24 @@ TEST_F(StandInDevices, ActOrderSortsXBefore) {
               sorts ? 2 : 1);
     EXPECT_EQ(state->calls[Entry_cuMemAlloc].count, allocations);
     EXPECT_EQ(state->calls[Entry_cuModuleLoadDataEx].count, loads);
+    // Rows of x are held to be sorted where they are aligned and dense.
+    auto sharedToSort = [&](int64_t offset, int64_t apart) {
+      TensorView from = many(manyWide, K);
+      from.data = static_cast<uint16_t *>(from.data) + offset;
+      from.strides = {2 * K, apart};
+      int launches = state->calls[Entry_cuLaunchKernelEx].count;
+      Status status = layer->forward(
+          from, many(manyY, N), nullptr,
+          {reinterpret_cast<void *>(forMany.address()), forMany.bytes()});
+      EXPECT_TRUE(status.ok()) << status.message();
+      EXPECT_EQ(state->calls[Entry_cuLaunchKernelEx].count - launches, 2);
+      return state->launchBefore.sharedMemBytes;
+    };
+    if (sorts) {
+      EXPECT_EQ(sharedToSort(0, 1), 8192u);
+      EXPECT_EQ(sharedToSort(1, 1), 0u);
+      EXPECT_EQ(sharedToSort(0, 2), 0u);
+    }
     // Columns apart, and x or y of the host's.
     DeviceBuffer wide =
         std::move(*DeviceBuffer::allocate(device(ordinal), 2 * rows * K * 2));

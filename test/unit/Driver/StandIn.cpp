@@ -314,6 +314,7 @@ CuResult cuLaunchKernelEx(const CuLaunchConfig *config, CuFunction function,
     return misuse("cuLaunchKernelEx");
   if (config->blockDimX > standInThreads)
     return CuErrorInvalidValue;
+  state.launchBefore = state.launch;
   state.launch = *config;
   state.attribute = {};
   if (config->attributeCount)

@@ -64,8 +64,8 @@ struct StandIn {
   /// page-locked.
   bool hostIsPageLocked = false;
 
-  /// The last launch.
-  driver::CuLaunchConfig launch = {};
+  /// The last launch, and the one before.
+  driver::CuLaunchConfig launch = {}, launchBefore = {};
   driver::CuLaunchAttribute attribute = {};
   /// The last limit of dynamic shared memory, and share of it that a kernel
   /// prefers, in percent.
