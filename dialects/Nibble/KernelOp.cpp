@@ -200,9 +200,11 @@ int64_t KernelOp::knownDivisor(ExtentAttr extent) {
   return std::max<int64_t>(common, 1);
 }
 
-std::optional<int64_t> KernelOp::knownMost(StringRef name) {
+std::optional<int64_t> KernelOp::knownMost(ExtentAttr extent) {
+  if (std::optional<int64_t> number = extent.asInteger())
+    return number;
   auto most = (*this)->getAttrOfType<DictionaryAttr>(mostAttrName);
-  auto known = most ? most.getAs<IntegerAttr>(name) : nullptr;
+  auto known = most ? most.getAs<IntegerAttr>(extent.getText()) : nullptr;
   return known ? std::optional(known.getInt()) : std::nullopt;
 }
 

@@ -150,7 +150,7 @@ def Nibble_MatrixType : Nibble_Type<"Matrix", "matrix"> {
     One or two extents over the kernel's parameters and sizes, then the element
     type. Elements of a row lie next to each other; rows lie a run-time stride
     apart. `strided` says that elements of a row, too, lie a run-time stride
-    apart.
+    apart, unless a configuration knows how rows are aligned (`x@16`).
 
     Example: `!nibble.matrix<K * BITS / 32 x N x i32>`
   }];

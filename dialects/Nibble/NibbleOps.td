@@ -36,7 +36,7 @@ def Nibble_CodeTile : TypeConstraint<
     "tile of codes">;
 def Nibble_IndexTile : TypeConstraint<
     CPred<"::nibble::ir::isTileOf($_self, [](::mlir::Type t) { return t.isInteger(32); })">,
-    "tile of i32 row numbers">;
+    "tile of i32 numbers">;
 
 //===----------------------------------------------------------------------===//
 // The kernel and its names
@@ -105,8 +105,8 @@ def KernelOp : Nibble_Op<"kernel", [
     bool isSpecialised() { return getParams().empty() && getTypes().empty(); }
     /// The largest number known to divide `extent` (over sizes), at least 1.
     int64_t knownDivisor(ExtentAttr extent);
-    /// The most that size `name` is known to be.
-    std::optional<int64_t> knownMost(::llvm::StringRef name);
+    /// The most that `extent`, a number or a size, is known to be.
+    std::optional<int64_t> knownMost(ExtentAttr extent);
     /// The name of argument `index`.
     ::llvm::StringRef getArgName(unsigned index) {
       return ::mlir::cast<::mlir::StringAttr>(getArgNames()[index]).getValue();

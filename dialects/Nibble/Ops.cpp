@@ -163,37 +163,37 @@ LogicalResult StoreOp::verify() {
                       getCoordinates().size());
 }
 
-/// Checks that `tile` holds what `numbers` name along `dim` of `matrix`, its
-/// `lines`.
+/// Checks that `tile` holds what `numbers` name along `dim` of `matrix`: a row
+/// or a column for each.
 static LogicalResult verifyGather(Operation *op, MatrixType matrix,
-                                  Type numbers, TileType tile, int64_t dim,
-                                  StringRef lines) {
+                                  Type numbers, TileType tile, int64_t dim) {
+  StringRef what = dim == 0 ? "row" : "column";
   auto named = cast<TileType>(numbers);
-  StringRef line = lines.drop_back();
   if (named.getRank() != 1)
     return op->emitOpError()
-           << line << " numbers are a tile with one extent, got " << named;
+           << what << " numbers are a tile with one extent, got " << named;
   if (failed(verifyAccess(op, matrix, tile, matrix.getRank())))
     return failure();
   if (tile.getRank() != 2)
-    return op->emitOpError() << "gathers " << lines
-                             << " of a matrix with two extents, got " << matrix;
+    return op->emitOpError()
+           << "gathers " << what << "s of a matrix with two extents, got "
+           << matrix;
   if (tile.getShape()[dim] != named.getShape()[0])
     return op->emitOpError()
-           << "gives " << tile.getShape()[dim].getText() << " " << lines
-           << " for " << named.getShape()[0].getText() << " " << line
+           << "gives " << tile.getShape()[dim].getText() << " " << what
+           << "s for " << named.getShape()[0].getText() << " " << what
            << " numbers";
   return success();
 }
 
 LogicalResult GatherOp::verify() {
   return verifyGather(*this, getMatrix().getType(), getRows().getType(),
-                      getTile().getType(), 0, "rows");
+                      getTile().getType(), /*dim=*/0);
 }
 
 LogicalResult GatherColumnsOp::verify() {
   return verifyGather(*this, getMatrix().getType(), getColumns().getType(),
-                      getTile().getType(), 1, "columns");
+                      getTile().getType(), /*dim=*/1);
 }
 
 //===----------------------------------------------------------------------===//

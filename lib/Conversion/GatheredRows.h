@@ -13,41 +13,33 @@
 #define NIBBLE_CONVERSION_GATHEREDROWS_H
 
 #include "Conversion/Product.h"
-#include "Conversion/TileEvaluator.h"
-#include "Conversion/WordMath.h"
+#include "Conversion/Schedule.h"
 
 namespace nibble {
 
-/// The rows that a program gathers columns of.
-class GatheredRows : WordMath {
-public:
-  /// How many bytes of shared memory they take in a program of `threads`
-  /// threads; a refusal if not every row is known to be whole pieces of 16
-  /// bytes, and of how many columns at most.
-  static std::optional<Refusal> bytes(ir::GatherColumnsOp gather,
-                                      int64_t threads, int64_t &bytes);
-
-  /// Those of `gather` in the shared memory at `memory`.
-  GatheredRows(ir::GatherColumnsOp gather, TileEvaluator &evaluator,
-               int64_t threads, mlir::Value memory);
-
-  /// Brings them, by all threads, of which this is number `thread` (i32). They
-  /// are there when all have done so.
-  mlir::LogicalResult bring(mlir::Value thread);
-
-  /// The element of `gather` in `row` of the tile and the column of the matrix
-  /// of number `column` (i32).
-  mlir::Value element(const Position &row, mlir::Value column);
-
-private:
+/// The rows that a program of `threads` threads gathers columns of; none at
+/// first.
+struct GatheredRowsPlan {
   ir::GatherColumnsOp gather;
-  TileEvaluator &evaluator;
-  int64_t threads;
-  Value memory, columns;
-  mlir::Type type;
-  /// Bytes of an element, and from a row to the next.
-  int64_t size, pitch;
+  int64_t threads = 0, rows = 0;
+  /// From a row in shared memory to the next, in bytes: a multiple of what the
+  /// threads bring at a time.
+  int64_t pitch = 0;
+
+  int64_t bytes() const { return rows * pitch; }
 };
+
+/// Plans to hold the rows of `gather`. A refusal if they need more than
+/// `sharedBytes` of shared memory, or it is not known that each is whole pieces
+/// of 16 bytes, and of how many columns at most.
+std::optional<Refusal> planGatheredRows(ir::GatherColumnsOp gather,
+                                        int64_t threads, int64_t sharedBytes,
+                                        GatheredRowsPlan &plan);
+
+/// Brings them by all threads, and takes what is gathered from there from now
+/// on.
+mlir::LogicalResult holdGatheredRows(const GatheredRowsPlan &plan,
+                                     GpuBody &body);
 
 } // namespace nibble
 

@@ -54,7 +54,9 @@ KernelInterface nibble::interfaceOf(KernelOp kernel) {
     KernelSize made;
     made.name = size.getName().str();
     made.multipleOf = size.getMultipleOf().asInteger().value_or(1);
-    made.most = kernel.knownMost(size.getName()).value_or(made.most);
+    auto extent =
+        ExtentAttr::get(kernel.getContext(), Extent::name(size.getName()));
+    made.most = kernel.knownMost(extent).value_or(made.most);
     result.sizes.push_back(std::move(made));
   }
   for (GridDimAttr dim : kernel.getGrid().getAsRange<GridDimAttr>())

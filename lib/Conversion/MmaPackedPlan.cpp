@@ -114,8 +114,8 @@ std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
       return Refusal{dot,
                      "holds x, where x or g_idx is not known to have whole "
                      "pieces of 16 bytes of the product's type"};
-    std::optional<int64_t> rows = kernel.knownMost(x.getShape()[0].getText()),
-                           columns = kernel.knownMost(K.getText());
+    std::optional<int64_t> rows = kernel.knownMost(x.getShape()[0]),
+                           columns = kernel.knownMost(K);
     if (!columns)
       return Refusal{dot, "holds x, of which no most columns are known"};
     plan.heldRows = std::min(plan.blockM, rows.value_or(plan.blockM));

@@ -156,8 +156,8 @@ def ScheduleGpu : Nibble_SchedulePass<"nibble-schedule-gpu"> {
     Option<"overlap", "overlap", "bool", /*default=*/"false",
            "Start while the kernel before on the stream still runs">,
     Option<"held", "held", "bool", /*default=*/"false",
-           "Hold all of a block's x in shared memory to gather it from there, "
-           "with prefetch=0">,
+           "Hold rows in shared memory to gather columns from there: all of a "
+           "block's x with prefetch=0, or by simt">,
     Option<"sharedBytes", "shared-bytes", "int64_t", /*default=*/"166912",
            "Shared memory that a program may use">
   ];

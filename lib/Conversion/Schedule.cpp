@@ -159,7 +159,7 @@ LogicalResult nibble::scheduleGpu(KernelOp kernel,
     return scheduleMmaPacked(kernel, options);
   std::string refusal =
       refusalOfMma(kernel, options.warps, options.sharedBytes);
-  if (refusal.empty() && !options.held)
+  if (!options.held && refusal.empty())
     return scheduleMma(kernel, options.warps, options.sharedBytes);
   auto module = kernel->getParentOfType<ModuleOp>();
   StringAttr name = kernel.getSymNameAttr();

@@ -5,9 +5,9 @@
 //
 // The schedule `simt`: the threads of a program take the elements of what it
 // stores in turn, along rows, so that neighbours in a warp touch neighbours in
-// memory. Nothing is staged; it is for kernels that other schedules refuse.
-// With overlap a program starts while the kernel before it on the stream still
-// runs, waits for that one's end, and lets the kernel after it do the same.
+// memory. It is for kernels that other schedules refuse. With overlap a program
+// starts while the kernel before it on the stream still runs, waits for that
+// one's end, and lets the kernel after it do the same.
 //
 // A kernel that only gathers columns has read which by then: that is of
 // weights, which no kernel before it writes. It reads all that a thread stores
@@ -66,36 +66,36 @@ struct Gathering {
 };
 } // namespace
 
-static std::optional<Gathering> matchGathering(KernelOp kernel,
-                                               int64_t threads) {
-  constexpr int64_t most = 32;
-  Gathering found;
+/// What makes of `kernel` more than that, or `found`.
+static std::optional<Refusal> matchGathering(KernelOp kernel, int64_t threads,
+                                             Gathering &found) {
   for (Operation &op : kernel.getBody().front()) {
     if (!isa<LoadOp, GatherColumnsOp, RoundOp, StoreOp, ProgramIdOp,
              TileOrderOp>(op) &&
         !isa<arith::ArithDialect>(op.getDialect()))
-      return std::nullopt;
-    if (auto store = dyn_cast<StoreOp>(op)) {
-      if (found.store)
-        return std::nullopt;
-      found.store = store;
-    }
-    if (auto gather = dyn_cast<GatherColumnsOp>(op)) {
-      if (found.gather)
-        return std::nullopt;
-      found.gather = gather;
-    }
+      return Refusal{&op, "does more than gather and store columns"};
   }
-  if (!found.store || !found.gather)
-    return std::nullopt;
-  TileType tile = found.store.getTile().getType();
-  if (tile.getShape() != found.gather.getTile().getType().getShape() ||
-      !found.gather.getColumns().getDefiningOp<LoadOp>())
-    return std::nullopt;
+  auto gathers = kernel.getOps<GatherColumnsOp>();
+  auto stores = kernel.getOps<StoreOp>();
+  if (!llvm::hasSingleElement(gathers) || !llvm::hasSingleElement(stores))
+    return Refusal{kernel, "does not gather columns and store them once"};
+  auto [gather, store] = found = {*gathers.begin(), *stores.begin()};
+  if (!gather.getColumns().getDefiningOp<LoadOp>())
+    return Refusal{gather, "takes numbers of columns that are not loaded"};
+  TileType tile = store.getTile().getType();
+  if (tile.getShape() != gather.getTile().getType().getShape() ||
+      store.getCoordinates()[0] != gather.getRow() ||
+      store.getMatrix().getType().getShape()[0] !=
+          gather.getMatrix().getType().getShape()[0])
+    return Refusal{store, "stores other rows than those that are gathered"};
+  constexpr int64_t most = 32;
   int64_t elements = tile.getDim(0) * tile.getDim(1);
   if (elements % threads != 0 || elements / threads > most)
-    return std::nullopt;
-  return found;
+    return Refusal{store, "stores " + std::to_string(elements) +
+                              " elements by " + std::to_string(threads) +
+                              " threads, not 1 to " + std::to_string(most) +
+                              " by each"};
+  return std::nullopt;
 }
 
 /// Writes the tile that `gathering` stores, all elements of a thread at once,
@@ -144,46 +144,18 @@ static LogicalResult storeTogether(TileEvaluator &evaluator,
   return success();
 }
 
-/// Takes what `gather` gathers from shared memory from now on.
-static LogicalResult holdRows(GpuBody &body, GatherColumnsOp gather,
-                              GatheredRows &rows) {
-  TileEvaluator &evaluator = body.evaluator;
-  if (failed(rows.bring(body.thread)))
-    return failure();
-  evaluator.builder().create<NVVM::Barrier0Op>();
-  evaluator.bind(
-      gather.getTile(),
-      [&evaluator, &rows,
-       gather](TileEvaluator::Positions row, TileEvaluator::Positions column,
-               int) mutable -> FailureOr<TileEvaluator::Elements> {
-        auto number = evaluator.evaluate(gather.getColumns(), Position(),
-                                         column, /*lanes=*/1);
-        if (failed(number))
-          return failure();
-        return TileEvaluator::Elements{
-            rows.element(row.front(), number->front())};
-      });
-  return success();
-}
-
 LogicalResult nibble::scheduleSimt(KernelOp kernel, const SimtOptions &simt) {
   if (failed(checkSchedulable(kernel)))
     return failure();
-  int64_t threads = simt.warps * 32, sharedBytes = 0;
-  std::optional<Gathering> gathering = matchGathering(kernel, threads);
+  int64_t threads = simt.warps * 32;
+  Gathering gathering;
+  GatheredRowsPlan held;
+  std::optional<Refusal> refusal = matchGathering(kernel, threads, gathering);
+  const bool gathers = !refusal;
   if (simt.held) {
-    std::optional<Refusal> refusal;
-    if (!gathering)
-      refusal = {kernel, "does more than to gather and store columns, or more "
-                         "than 32 a thread: there are no rows to hold"};
-    else if (!(refusal = GatheredRows::bytes(gathering->gather, threads,
-                                             sharedBytes)) &&
-             sharedBytes > simt.sharedBytes)
-      refusal = {gathering->gather,
-                 "holds " + std::to_string(sharedBytes) +
-                     " bytes of rows in shared memory, of which a program may "
-                     "use " +
-                     std::to_string(simt.sharedBytes)};
+    if (gathers)
+      refusal =
+          planGatheredRows(gathering.gather, threads, simt.sharedBytes, held);
     if (refusal)
       return emitRefusal("simt", *refusal);
   }
@@ -202,22 +174,17 @@ LogicalResult nibble::scheduleSimt(KernelOp kernel, const SimtOptions &simt) {
       if (simt.overlap)
         waitForKernelBefore(b);
     };
-    std::optional<GatheredRows> rows;
-    if (gathering)
-      return storeTogether(body.evaluator, *gathering, thread, threads,
-                           [&]() -> LogicalResult {
-                             wait();
-                             if (!simt.held)
-                               return success();
-                             rows.emplace(gathering->gather, body.evaluator,
-                                          threads, body.shared);
-                             return holdRows(body, gathering->gather, *rows);
-                           });
+    if (gathers)
+      return storeTogether(body.evaluator, gathering, thread, threads, [&] {
+        wait();
+        return simt.held ? holdGatheredRows(held, body) : success();
+      });
     wait();
     return walkStores(
         &kernel.getBody().front(), body.evaluator, [&](StoreOp store) {
           return storeElements(body.evaluator, store, thread, threads);
         });
   };
-  return buildGpuFunction(kernel, "simt", threads, sharedBytes, options, build);
+  return buildGpuFunction(kernel, "simt", threads, held.bytes(), options,
+                          build);
 }

@@ -76,8 +76,8 @@ unsigned TileEvaluator::alignment(unsigned argument, Type element,
 }
 
 Value TileEvaluator::address(const Matrix &matrix, Type element,
-                             const Position *row, Value rowValue,
-                             const Position &column, Value inside) {
+                             const Position *row, const Position &column,
+                             Value inside) {
   Value offset = column.withoutOffset().materialise(b);
   int64_t constant = column.getOffset();
   if (matrix.columnStride) {
@@ -85,10 +85,8 @@ Value TileEvaluator::address(const Matrix &matrix, Type element,
     constant = 0;
   }
   if (row)
-    rowValue = row->materialise(b);
-  if (rowValue)
     offset = b.make<arith::AddIOp>(
-        b.make<arith::MulIOp>(rowValue, matrix.rowStride), offset);
+        b.make<arith::MulIOp>(row->materialise(b), matrix.rowStride), offset);
   if (inside) {
     offset = b.make<arith::AddIOp>(offset, b.index(constant));
     constant = 0;
@@ -105,11 +103,18 @@ Value TileEvaluator::address(const Matrix &matrix, Type element,
       ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(constant)});
 }
 
-Value TileEvaluator::read(Value address, Type element, int lanes,
-                          unsigned alignment, Value inside, int64_t padding,
+Value TileEvaluator::read(Value matrix, const Coordinate *down,
+                          const Coordinate &across, int lanes, int64_t padding,
                           TileType tile) {
+  unsigned argument = cast<BlockArgument>(matrix).getArgNumber();
+  Type element = cast<MatrixType>(matrix.getType()).getElementType();
   Type type = vectorOf(element, lanes);
-  Value loaded = b.make<LLVM::LoadOp>(type, address, alignment);
+  Value inside = both(down ? down->inside : Value(), across.inside);
+  Value place =
+      address(matrices[argument], element, down ? &down->position : nullptr,
+              across.position, inside);
+  Value loaded = b.make<LLVM::LoadOp>(
+      type, place, alignment(argument, element, across.position, lanes));
   if (inside)
     loaded = b.make<arith::SelectOp>(
         inside, loaded, b.splat(type, static_cast<double>(padding)));
@@ -127,9 +132,21 @@ TileEvaluator::locateRow(ValueRange coordinates, TileType tile,
   return locate(coordinates[0], tile.getDim(0), matrix.getShape()[0], row, 1);
 }
 
+/// The row or column whose number is at `index` of `numbers`, of so many.
+FailureOr<TileEvaluator::Coordinate>
+TileEvaluator::numbered(Value numbers, const Position &index, ExtentAttr size) {
+  FailureOr<Value> number = one(numbers, Position(), index, 1);
+  if (failed(number))
+    return failure();
+  // As an unsigned number -1 is beyond every matrix.
+  Value wide = b.make<arith::IndexCastUIOp>(b.op().getIndexType(), *number);
+  Value known =
+      b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, wide, sizeValue(size));
+  return Coordinate{Position::of(wide, 1, 0), known};
+}
+
 FailureOr<Value> TileEvaluator::load(LoadOp op, const Position &row,
                                      const Position &column, int lanes) {
-  auto argument = cast<BlockArgument>(op.getMatrix()).getArgNumber();
   MatrixType matrix = op.getMatrix().getType();
   TileType tile = op.getTile().getType();
   int64_t last = tile.getRank() - 1;
@@ -142,61 +159,36 @@ FailureOr<Value> TileEvaluator::load(LoadOp op, const Position &row,
       locateRow(op.getCoordinates(), tile, matrix, row);
   if (failed(down))
     return failure();
-  Value inside = both(down->inside, across->inside);
-  Value place = address(matrices[argument], matrix.getElementType(),
-                        last == 1 ? &down->position : nullptr, Value(),
-                        across->position, inside);
-  return read(
-      place, matrix.getElementType(), lanes,
-      alignment(argument, matrix.getElementType(), across->position, lanes),
-      inside, op.getPadding().value_or(0), tile);
+  return read(op.getMatrix(), last == 1 ? &*down : nullptr, *across, lanes,
+              op.getPadding().value_or(0), tile);
 }
 
 FailureOr<Value> TileEvaluator::gather(GatherOp op, const Position &row,
                                        const Position &column, int lanes) {
-  auto argument = cast<BlockArgument>(op.getMatrix()).getArgNumber();
   MatrixType matrix = op.getMatrix().getType();
   TileType tile = op.getTile().getType();
   FailureOr<Coordinate> across = locate(op.getColumn(), tile.getDim(1),
                                         matrix.getShape()[1], column, lanes);
-  FailureOr<Value> number = one(op.getRows(), Position(), row, 1);
-  if (failed(across) || failed(number))
+  FailureOr<Coordinate> down =
+      numbered(op.getRows(), row, matrix.getShape()[0]);
+  if (failed(across) || failed(down))
     return failure();
-  // As an unsigned number -1 is beyond every matrix.
-  Value wide = b.make<arith::IndexCastUIOp>(b.op().getIndexType(), *number);
-  Value known = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, wide,
-                                      sizeValue(matrix.getShape()[0]));
-  Value inside = both(known, across->inside);
-  Value place = address(matrices[argument], matrix.getElementType(), nullptr,
-                        wide, across->position, inside);
-  return read(
-      place, matrix.getElementType(), lanes,
-      alignment(argument, matrix.getElementType(), across->position, lanes),
-      inside, 0, tile);
+  return read(op.getMatrix(), &*down, *across, lanes, /*padding=*/0, tile);
 }
 
 FailureOr<Value> TileEvaluator::gatherColumns(GatherColumnsOp op,
                                               const Position &row,
                                               const Position &column) {
-  auto argument = cast<BlockArgument>(op.getMatrix()).getArgNumber();
   MatrixType matrix = op.getMatrix().getType();
   TileType tile = op.getTile().getType();
   FailureOr<Coordinate> down =
       locate(op.getRow(), tile.getDim(0), matrix.getShape()[0], row, 1);
-  FailureOr<Value> number = one(op.getColumns(), Position(), column, 1);
-  if (failed(down) || failed(number))
+  FailureOr<Coordinate> across =
+      numbered(op.getColumns(), column, matrix.getShape()[1]);
+  if (failed(across) || failed(down))
     return failure();
-  // As an unsigned number -1 is beyond every matrix.
-  Value wide = b.make<arith::IndexCastUIOp>(b.op().getIndexType(), *number);
-  Value known = b.make<arith::CmpIOp>(arith::CmpIPredicate::ult, wide,
-                                      sizeValue(matrix.getShape()[1]));
-  Value inside = both(down->inside, known);
-  Position across = Position::of(wide, 1, 0);
-  Value place = address(matrices[argument], matrix.getElementType(),
-                        &down->position, Value(), across, inside);
-  return read(place, matrix.getElementType(), 1,
-              alignment(argument, matrix.getElementType(), across, 1), inside,
-              0, tile);
+  return read(op.getMatrix(), &*down, *across, /*lanes=*/1, /*padding=*/0,
+              tile);
 }
 
 LogicalResult TileEvaluator::store(StoreOp op, Positions rows,
@@ -224,7 +216,7 @@ LogicalResult TileEvaluator::store(StoreOp op, Positions rows,
       if (isa<FloatType>(matrix.getElementType()))
         value = convert(value, matrix.getElementType());
       Value place = address(matrices[argument], matrix.getElementType(),
-                            last == 1 ? &down->position : nullptr, Value(),
+                            last == 1 ? &down->position : nullptr,
                             across->position, Value());
       unsigned align =
           alignment(argument, matrix.getElementType(), across->position, lanes);

@@ -170,14 +170,16 @@ private:
                                         const Position &row);
   bool alwaysInside(mlir::Value coordinate, int64_t tileExtent,
                     ir::ExtentAttr size);
+  mlir::FailureOr<Coordinate>
+  numbered(mlir::Value numbers, const Position &index, ir::ExtentAttr size);
   mlir::Value address(const Matrix &matrix, mlir::Type element,
-                      const Position *row, mlir::Value rowValue,
-                      const Position &column, mlir::Value inside);
+                      const Position *row, const Position &column,
+                      mlir::Value inside);
   mlir::Value both(mlir::Value a, mlir::Value b);
   unsigned alignment(unsigned argument, mlir::Type element,
                      const Position &column, int lanes);
-  mlir::Value read(mlir::Value address, mlir::Type element, int lanes,
-                   unsigned alignment, mlir::Value inside, int64_t padding,
+  mlir::Value read(mlir::Value matrix, const Coordinate *down,
+                   const Coordinate &across, int lanes, int64_t padding,
                    ir::TileType tile);
   mlir::Type vectorOf(mlir::Type element, int lanes);
 

@@ -149,8 +149,8 @@ TEST(Compiler, WordsOfPackedKernelsNeedTheirTargets) {
     for (const char *schedule : {"auto", "simt"}) {
       held.schedule = schedule;
       EXPECT_REFUSED(compile(held).status(), CompileError,
-                     "the schedule simt refuses this kernel: nibble.kernel "
-                     "does more than to gather and store columns");
+                     "the schedule simt refuses this kernel: nibble.tile_count "
+                     "does more than gather and store columns");
     }
   }
   EXPECT_TRUE(status("sm_90a", "prefetch=0 wgmma=1").ok());
