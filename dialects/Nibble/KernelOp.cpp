@@ -208,6 +208,14 @@ std::optional<int64_t> KernelOp::knownMost(ExtentAttr extent) {
   return known ? std::optional(known.getInt()) : std::nullopt;
 }
 
+bool KernelOp::hasWholePieces(BlockArgument matrix) {
+  auto type = cast<MatrixType>(matrix.getType());
+  int64_t bytes = type.getElementType().getIntOrFloatBitWidth() / 8;
+  return !type.getStrided() &&
+         knownDivisor(type.getShape().back()) * bytes % 16 == 0 &&
+         getArgAlignment(matrix.getArgNumber()) % 16 == 0;
+}
+
 int64_t KernelOp::getArgAlignment(unsigned index) {
   auto type = cast<MatrixType>(getBody().getArgument(index).getType());
   Type element = type.getElementType();

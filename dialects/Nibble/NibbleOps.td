@@ -107,6 +107,9 @@ def KernelOp : Nibble_Op<"kernel", [
     int64_t knownDivisor(ExtentAttr extent);
     /// The most that `extent`, a number or a size, is known to be.
     std::optional<int64_t> knownMost(ExtentAttr extent);
+    /// True if every row of `matrix` is known to be whole pieces of 16 bytes,
+    /// which begin at multiples of that.
+    bool hasWholePieces(::mlir::BlockArgument matrix);
     /// The name of argument `index`.
     ::llvm::StringRef getArgName(unsigned index) {
       return ::mlir::cast<::mlir::StringAttr>(getArgNames()[index]).getValue();

@@ -251,8 +251,9 @@ CompileRequest nibble::makeDenseRequest(DType type, const std::string &target) {
   return request;
 }
 
-/// The most columns that a program that sorts is compiled to hold: of fp16 what
-/// its 512 threads bring at a time, so that layers share kernels.
+/// The most columns that a program that sorts is compiled to hold: a multiple
+/// of what its 512 threads bring of fp16 at a time, so that layers share
+/// kernels.
 static int64_t mostSortedColumns(const model::Layer &layer) {
   return static_cast<int64_t>(llvm::alignTo(layer.inFeatures, 4096));
 }

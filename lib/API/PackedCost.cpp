@@ -55,7 +55,8 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
   // Cycles of a multiprocessor at the clock it runs at.
   constexpr double cyclesPerMicrosecond = 1700;
   // Bytes a microsecond.
-  const double memoryRate = hasFastMemory(device) ? 4.1e6 : 3.16e6;
+  const bool fast = hasFastMemory(device);
+  const double memoryRate = fast ? 4.1e6 : 3.16e6;
   constexpr double cacheRate = 9.2e6;
   constexpr double n = 2.4;
 
@@ -98,7 +99,7 @@ double nibble::pipelineCost(const PackedProgram &program, int splits,
       std::max(most * steps * busy, waves * steps / warpsK * latency) /
       cyclesPerMicrosecond;
   // Each free stage brings a step in so many microseconds.
-  const double arrival = hasFastMemory(device) ? 0.65 : 0.724;
+  const double arrival = fast ? 0.65 : 0.724;
   auto allStages = static_cast<double>(program.stages);
   double stages = std::max(allStages - held, 0.5);
   double flight = most * steps * arrival / (std::min(most, atOnce) * stages);

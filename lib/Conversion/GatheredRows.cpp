@@ -25,15 +25,11 @@ std::optional<Refusal> nibble::planGatheredRows(GatherColumnsOp gather,
                                                 int64_t sharedBytes,
                                                 GatheredRowsPlan &plan) {
   auto kernel = gather->getParentOfType<KernelOp>();
-  auto argument = cast<BlockArgument>(gather.getMatrix());
   MatrixType matrix = gather.getMatrix().getType();
-  ExtentAttr columns = matrix.getShape()[1];
-  int64_t rowBytes = kernel.knownDivisor(columns) * bytesOf(matrix);
-  if (matrix.getStrided() || rowBytes % 16 != 0 ||
-      kernel.getArgAlignment(argument.getArgNumber()) % 16 != 0)
+  if (!kernel.hasWholePieces(cast<BlockArgument>(gather.getMatrix())))
     return Refusal{gather, "holds rows that are not known to be whole pieces "
                            "of 16 bytes"};
-  std::optional<int64_t> most = kernel.knownMost(columns);
+  std::optional<int64_t> most = kernel.knownMost(matrix.getShape()[1]);
   if (!most)
     return Refusal{gather, "holds rows of which no most columns are known"};
   plan = {gather, threads, gather.getTile().getType().getDim(0),

@@ -101,16 +101,13 @@ std::optional<Refusal> nibble::planMmaPacked(KernelOp kernel,
   auto x = cast<MatrixType>(plan.x.getType());
   ExtentAttr K = x.getShape()[1];
   int64_t knownK = kernel.knownDivisor(K);
-  auto isAligned = [&](BlockArgument matrix) {
-    return kernel.getArgAlignment(matrix.getArgNumber()) % 16 == 0;
-  };
-  bool hasPieces = !x.getStrided() && knownK % 8 == 0 &&
-                   x.getElementType() == lhs.getElementType() &&
-                   isAligned(plan.x);
+  bool hasPieces = kernel.hasWholePieces(plan.x) &&
+                   x.getElementType() == lhs.getElementType();
   if (options.held) {
     if (!plan.permutation)
       return Refusal{dot, "holds x, whose columns are not gathered"};
-    if (!hasPieces || !isAligned(plan.permutation))
+    if (!hasPieces ||
+        kernel.getArgAlignment(plan.permutation.getArgNumber()) % 16 != 0)
       return Refusal{dot,
                      "holds x, where x or g_idx is not known to have whole "
                      "pieces of 16 bytes of the product's type"};

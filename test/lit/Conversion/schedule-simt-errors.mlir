@@ -6,7 +6,7 @@
 // RUN: not nibble-opt %kernels/sort_columns.mlir --nibble-specialise="config=BLOCK_M=1,BLOCK_K=8192,X=f16,T=f16,x@16,K%8,K<=4096" --nibble-schedule-simt="warps=4 held=1" 2>&1 | FileCheck %s --check-prefix=MUCH
 // RUN: not nibble-opt %kernels/make_dense.mlir --nibble-specialise="config=BLOCK_M=1,BLOCK_K=256,X=f16,from@16,K%8,K<=4096" --nibble-schedule-simt="warps=4 held=1" 2>&1 | FileCheck %s --check-prefix=DENSE
 // RUN: not nibble-opt %kernels/sort_columns.mlir --nibble-specialise="config=BLOCK_M=1,BLOCK_K=64,X=f16,T=f16,x@16,K%8,K<=4096" --nibble-schedule-simt="warps=4 held=1" 2>&1 | FileCheck %s --check-prefix=FEW
-// RUN: nibble-opt %s --split-input-file --verify-diagnostics --nibble-schedule-simt="warps=1 held=1"
+// RUN: nibble-opt %s --split-input-file --verify-diagnostics --nibble-schedule-simt="warps=8 held=1 shared-bytes=65536"
 // What the schedule simt cannot hold.
 
 // PIECES: error: the schedule simt refuses this kernel: nibble.gather_columns holds rows that are not known to be whole pieces of 16 bytes{{$}}
@@ -41,4 +41,19 @@ nibble.kernel @computed params [] sizes [M, K multiple_of 8] grid [M by 16, K by
   %row = nibble.row_group %k of K by 8 : !numbers
   %a = nibble.gather_columns %x[%m, %row] : !nibble.matrix<M x K x f16>, !numbers -> !tile
   nibble.store %a, %y[%m, %k] : !tile, !nibble.matrix<M x K x f16>
+}
+
+// -----
+// A number of columns is known to be at most itself.
+!tile = !nibble.tile<16 x 16 x f16>
+!numbers = !nibble.tile<16 x i32>
+nibble.kernel @number params [] sizes [M] grid [M by 16, 4096 by 16]
+    (%x: !nibble.matrix<M x 4096 x f16> {nibble.align = 16 : i64}, %rows: !nibble.matrix<4096 x i32>,
+     %y: !nibble.matrix<M x 4096 x f16>) {
+  %pid = nibble.program_id
+  %m, %k = nibble.tile_order %pid
+  %row = nibble.load %rows[%k] : !nibble.matrix<4096 x i32> -> !numbers
+  // expected-error @below {{holds 131072 bytes of rows in shared memory, of which a program may use 65536}}
+  %a = nibble.gather_columns %x[%m, %row] : !nibble.matrix<M x 4096 x f16>, !numbers -> !tile
+  nibble.store %a, %y[%m, %k] : !tile, !nibble.matrix<M x 4096 x f16>
 }
